@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * BOOTX64.EFI: collects what the hypervisor needs to know and to have (bootinfo.h), leaves boot
+ * services and enters it. Runs in the UEFI loader.
+ */
+#include "boot/loader.h"
+
+#define STACK_SIZE       (64u << 10)
+#define TRAMPOLINE_LIMIT 0x9ffffu /* below the EBDA's and video memory's usual place */
+
+EFI_HANDLE loader_image;
+EFI_SYSTEM_TABLE *loader_system;
+
+EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system);
+
+static struct bootinfo *bootinfo_new(void)
+{
+    struct bootinfo *info = memory_keep(sizeof(*info), PAGE, "bootinfo");
+
+    info->magic = BOOTINFO_MAGIC;
+    info->version = BOOTINFO_VERSION;
+    info->size = sizeof(*info);
+    info->tsc_at_entry = cpu_tsc();
+    return info;
+}
+
+EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
+{
+    struct bootinfo *info;
+    uint64_t entry, link_base, cr3;
+    uint8_t *stack;
+
+    loader_image = image;
+    loader_system = system;
+    /* Firmware resets the machine after 5 minutes, even at an error message. */
+    BOOT_SERVICES->SetWatchdogTimer(0, 0, 0, NULL);
+    say("mullion: loader\n");
+    info = bootinfo_new();
+    memory_prepare_map();
+    file_open_volume();
+    ramlog_open(info);
+    firmware_find_rsdp(info);
+    firmware_find_framebuffer(info);
+    cpus_find(info);
+    entry = kernel_load(info, &link_base);
+    vms_load(info);
+    info->trampoline = memory_keep_below(TRAMPOLINE_LIMIT, "starting other CPUs");
+    stack = memory_keep(STACK_SIZE, PAGE, "the first stack");
+    cr3 = paging_build(info, link_base);
+    say("mullion: %u VM%s, starting the hypervisor\n", info->vm_count,
+        info->vm_count == 1 ? "" : "s");
+    memory_leave_boot_services(info);
+    info->tsc_at_exit = cpu_tsc();
+    enter_kernel(cr3, (uint64_t)(uintptr_t)(stack + STACK_SIZE), info, entry);
+}

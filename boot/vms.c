@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* The manifest and the guest images that it names, into bootinfo. Runs in the UEFI loader. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "boot/guest_image.h"
+#include "boot/loader.h"
+#include "boot/manifest.h"
+
+#define MANIFEST_PATH "\\mullion\\manifest.yaml"
+
+/* An image that several VMs name is read once. */
+struct loaded {
+    struct loaded *next;
+    struct file file;
+    char path[MANIFEST_PATH_MAX + 16];
+};
+
+static void fatal_in_manifest(const struct manifest_error *error)
+{
+    if (error->at.line == 0)
+        say_fatal("%s: %s", MANIFEST_PATH, error->text);
+    say_fatal("%s:%u:%u: %s", MANIFEST_PATH, error->at.line, error->at.column, error->text);
+}
+
+static struct manifest *read_manifest(void)
+{
+    struct manifest *manifest = memory_borrow(sizeof(*manifest), "the manifest");
+    struct manifest_error error;
+    struct file file;
+
+    if (!file_read(MANIFEST_PATH, false, &file))
+        say_fatal("%s is missing: it says which VMs there are (docs/manifest.md)", MANIFEST_PATH);
+    if (manifest_parse((const char *)file.data, file.size, manifest, &error) != 0)
+        fatal_in_manifest(&error);
+    return manifest;
+}
+
+/* The file for a path of the manifest, kept for the hypervisor. */
+static const struct file *load(struct loaded **list, const struct manifest_vm *entry,
+                               const char *path)
+{
+    struct loaded *item = calloc(1, sizeof(*item));
+
+    if (item == NULL || manifest_esp_path(path, item->path, sizeof(item->path)) != 0)
+        say_fatal("no memory for the name of %s", path);
+    for (const struct loaded *other = *list; other != NULL; other = other->next) {
+        if (strcmp(other->path, item->path) == 0) {
+            free(item);
+            return &other->file;
+        }
+    }
+    if (!file_read(item->path, true, &item->file))
+        say_fatal("%s (VM %s, %s:%u) is missing on the ESP: copy it there", item->path,
+                  entry->vm.name, MANIFEST_PATH, entry->at.line);
+    item->next = *list;
+    *list = item;
+    return &item->file;
+}
+
+static void load_module(struct loaded **list, const struct manifest_vm *entry, const char *path,
+                        struct boot_module *module)
+{
+    const struct file *file = load(list, entry, path);
+
+    module->hpa = (uint64_t)(uintptr_t)file->data;
+    module->size = file->size;
+}
+
+static void load_vm(struct loaded **list, struct manifest_vm *entry)
+{
+    struct boot_vm *vm = &entry->vm;
+    struct guest_report report;
+    const struct file *kernel;
+
+    for (uint32_t i = 0; i < vm->module_count; i++)
+        load_module(list, entry, vm->modules[i].name, &vm->modules[i]);
+    if (entry->initrd[0] != '\0') {
+        load_module(list, entry, entry->initrd, &vm->initrd);
+        strncpy(vm->initrd.name, entry->initrd, sizeof(vm->initrd.name) - 1);
+    }
+    kernel = load(list, entry, entry->kernel);
+    if (guest_image_digest(vm,
+                           &(struct guest_file){.data = kernel->data,
+                                                .size = kernel->size,
+                                                .hpa = (uint64_t)(uintptr_t)kernel->data},
+                           &report) != 0)
+        say_fatal("%s (VM %s, %s:%u): %s", entry->kernel, vm->name, MANIFEST_PATH, entry->at.line,
+                  report.error);
+    if (report.note[0] != '\0')
+        say("mullion: %s (VM %s): %s\n", entry->kernel, vm->name, report.note);
+}
+
+void vms_load(struct bootinfo *info)
+{
+    struct manifest *manifest = read_manifest();
+    struct boot_vm *vms = memory_keep(manifest->count * sizeof(*vms), PAGE, "the VM list");
+    struct manifest_machine machine = {.cpus = info->cpu_count};
+    struct manifest_error error;
+    struct loaded *list = NULL;
+    uint64_t end;
+
+    for (unsigned i = 0; i < manifest->count; i++) {
+        load_vm(&list, &manifest->vms[i]);
+        vms[i] = manifest->vms[i].vm;
+    }
+    machine.memory = memory_usable(&end);
+    if (manifest_check(manifest, &machine, &error) != 0)
+        fatal_in_manifest(&error);
+    info->vms = (uint64_t)(uintptr_t)vms;
+    info->vm_count = manifest->count;
+}

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+/* ACPI tables for a guest; see kernel/acpi_build.h. Chapters are those of ACPI 6.5. */
+#include "kernel/acpi_build.h"
+
+#include <string.h>
+
+#include "kernel/acpi.h"
+#include "kernel/aml.h"
+#include "kernel/machine.h"
+
+#define PACKED __attribute__((packed))
+
+/* Generic address structure (5.2.3.2) */
+struct PACKED gas {
+    uint8_t space, bits, offset, access;
+    uint64_t address;
+};
+#define GAS_BYTE_PORT(port) { 1, 8, 0, 1, (port) }
+
+/* 5.2.5.3 */
+struct PACKED rsdp {
+    char signature[8];
+    uint8_t checksum; /* of the first 20 bytes */
+    char oem_id[6];
+    uint8_t revision;
+    uint32_t rsdt;
+    uint32_t length;
+    uint64_t xsdt;
+    uint8_t extended_checksum;
+    uint8_t reserved[3];
+};
+#define RSDP_V1_SIZE 20u
+
+/* 5.2.9; only what hardware-reduced ACPI uses has a name */
+struct PACKED fadt {
+    struct acpi_header header;
+    uint32_t facs, dsdt;
+    uint8_t reserved1[65];
+    uint16_t boot_arch;
+    uint8_t reserved2;
+    uint32_t flags;
+    struct gas reset;
+    uint8_t reset_value;
+    uint16_t arm_boot_arch;
+    uint8_t minor_version;
+    uint64_t x_facs, x_dsdt;
+    struct gas fixed_hardware[8];
+    struct gas sleep_control, sleep_status;
+    uint8_t hypervisor[8];
+};
+_Static_assert(sizeof(struct fadt) == 276, "FADT revision 6");
+#define FADT_BOOT_NO_VGA (1u << 2)
+#define FADT_BOOT_NO_ASPM (1u << 4)
+#define FADT_WBINVD (1u << 0)
+#define FADT_POWER_BUTTON (1u << 4) /* not a fixed one: a control method device, or none */
+#define FADT_SLEEP_BUTTON (1u << 5)
+#define FADT_RESET_REG_SUP (1u << 10)
+#define FADT_HW_REDUCED_ACPI (1u << 20)
+
+/* 5.2.12 */
+struct PACKED madt {
+    struct acpi_header header;
+    uint32_t lapic;
+    uint32_t flags;
+};
+#define MADT_PCAT_COMPAT 1u
+struct PACKED madt_lapic {
+    uint8_t type, length, uid, apic_id;
+    uint32_t flags;
+};
+#define MADT_LAPIC_ENABLED 1u
+struct PACKED madt_ioapic {
+    uint8_t type, length, id, reserved;
+    uint32_t address, gsi_base;
+};
+struct PACKED madt_override {
+    uint8_t type, length, bus, source;
+    uint32_t gsi;
+    uint16_t flags;
+};
+struct PACKED madt_lapic_nmi {
+    uint8_t type, length, uid;
+    uint16_t flags;
+    uint8_t lint;
+};
+enum { MADT_LAPIC = 0, MADT_IOAPIC = 1, MADT_OVERRIDE = 2, MADT_LAPIC_NMI = 4 };
+#define MADT_ALL_CPUS 0xffu
+
+#define TABLES_MAX 2u
+#define ACPI_ALIGN 16u
+
+struct builder {
+    const struct vm *vm;
+    gpa_t base;
+    uint8_t *bytes;
+    size_t size, used;
+    bool full;
+    uint32_t tables[TABLES_MAX]; /* what the root tables point to */
+    unsigned table_count;
+};
+
+static void put(struct builder *b, const void *from, size_t size)
+{
+    if (size > b->size - b->used) {
+        b->full = true;
+        return;
+    }
+    memcpy(b->bytes + b->used, from, size);
+    b->used += size;
+}
+
+static uint8_t checksum(const uint8_t *bytes, size_t size)
+{
+    uint8_t sum = 0;
+
+    while (size--)
+        sum = (uint8_t)(sum + *bytes++);
+    return (uint8_t)(0 - sum);
+}
+
+static struct acpi_header header(const char *signature, uint8_t revision)
+{
+    struct acpi_header h = {
+        .revision = revision,
+        .oem_id = { 'M', 'U', 'L', 'L', 'I', 'O' },
+        .oem_table_id = { 'M', 'U', 'L', 'L', 'I', 'O', 'N', ' ' },
+        .oem_revision = 1,
+        .creator_id = 0x4e4c554d, /* "MULN" */
+        .creator_revision = 1,
+    };
+
+    memcpy(h.signature, signature, sizeof(h.signature));
+    return h;
+}
+
+static size_t begin(struct builder *b)
+{
+    size_t aligned = ALIGN_UP(b->used, (size_t)ACPI_ALIGN);
+
+    b->full |= aligned > b->size;
+    if (!b->full)
+        b->used = aligned;
+    return b->used;
+}
+
+/* Completes the table that began at `at`: length and checksum. Its guest address. */
+static uint32_t end(struct builder *b, size_t at)
+{
+    struct acpi_header h;
+
+    if (b->full)
+        return 0;
+    memcpy(&h, b->bytes + at, sizeof(h));
+    h.length = (uint32_t)(b->used - at);
+    h.checksum = 0;
+    memcpy(b->bytes + at, &h, sizeof(h));
+    h.checksum = checksum(b->bytes + at, h.length);
+    memcpy(b->bytes + at, &h, sizeof(h));
+    return (uint32_t)(b->base + at);
+}
+
+static void dsdt_cpus(struct aml *aml, uint32_t count)
+{
+    static const char digits[] = "0123456789ABCDEF";
+
+    for (uint32_t i = 0; i < count; i++) {
+        const char name[] = { 'C', 'P', digits[i >> 4 & 0xf], digits[i & 0xf], '\0' };
+
+        aml_open_device(aml, name);
+        aml_name_text(aml, "_HID", "ACPI0007");
+        aml_name_integer(aml, "_UID", i);
+        aml_close(aml);
+    }
+}
+
+static void dsdt_isa(struct aml *aml)
+{
+    aml_open_device(aml, "COM1");
+    aml_name_eisa(aml, "_HID", "PNP0501");
+    aml_name_integer(aml, "_UID", 0);
+    aml_resources(aml, 0x3f8, 8, MACHINE_GSI_COM1);
+    aml_close(aml);
+    aml_open_device(aml, "RTC_");
+    aml_name_eisa(aml, "_HID", "PNP0B00");
+    aml_resources(aml, 0x70, 2, MACHINE_GSI_RTC);
+    aml_close(aml);
+}
+
+/* The power button: an interrupt, and a byte that says why (5.6.9, 4.8.2.2.1.2). */
+static void dsdt_button(struct aml *aml)
+{
+    aml_open_device(aml, "PWRB");
+    aml_name_eisa(aml, "_HID", "PNP0C0C");
+    aml_name_integer(aml, "_UID", 0);
+    aml_close(aml);
+    aml_open_device(aml, "GED_");
+    aml_name_text(aml, "_HID", "ACPI0013");
+    aml_name_integer(aml, "_UID", 0);
+    aml_resources(aml, 0, 0, MACHINE_GSI_EVENT);
+    aml_byte_port(aml, "EVTR", "EVST", ACPI_PORT_EVENT);
+    aml_open_method(aml, "_EVT", 1);
+    aml_open_if_bit(aml, "EVST", ACPI_EVENT_POWER_BUTTON);
+    aml_notify(aml, "PWRB", 0x80);
+    aml_close(aml);
+    aml_close(aml);
+    aml_close(aml);
+}
+
+static uint32_t build_dsdt(struct builder *b)
+{
+    static const uint8_t s5[] = { ACPI_SLEEP_TYPE_S5, 0 };
+    struct acpi_header h = header("DSDT", 2);
+    size_t at = begin(b);
+    struct aml aml;
+
+    put(b, &h, sizeof(h));
+    aml = (struct aml){ .bytes = b->bytes + b->used, .size = b->size - b->used };
+    aml_name_package(&aml, "_S5_", s5, sizeof(s5));
+    aml_open_scope(&aml, "\\_SB_");
+    dsdt_cpus(&aml, b->vm->vcpu_count);
+    dsdt_isa(&aml);
+    dsdt_button(&aml);
+    aml_close(&aml);
+    b->used += aml.used;
+    b->full |= aml.full;
+    return end(b, at);
+}
+
+static uint32_t build_fadt(struct builder *b, uint32_t dsdt)
+{
+    size_t at = begin(b);
+    struct fadt fadt = {
+        .header = header("FACP", 6),
+        .dsdt = dsdt,
+        .boot_arch = FADT_BOOT_NO_VGA | FADT_BOOT_NO_ASPM,
+        .flags = FADT_WBINVD | FADT_POWER_BUTTON | FADT_SLEEP_BUTTON | FADT_RESET_REG_SUP |
+                 FADT_HW_REDUCED_ACPI,
+        .reset = GAS_BYTE_PORT(ACPI_PORT_RESET),
+        .reset_value = ACPI_RESET_VALUE,
+        .minor_version = 5,
+        .x_dsdt = dsdt,
+        .sleep_control = GAS_BYTE_PORT(ACPI_PORT_SLEEP_CONTROL),
+        .sleep_status = GAS_BYTE_PORT(ACPI_PORT_SLEEP_STATUS),
+        .hypervisor = "Mullion",
+    };
+
+    put(b, &fadt, sizeof(fadt));
+    return end(b, at);
+}
+
+static void madt_pc(struct builder *b)
+{
+    struct madt_override pit = { MADT_OVERRIDE, sizeof(pit), 0, 0, MACHINE_GSI_PIT, 0 };
+    struct madt_lapic_nmi nmi = { MADT_LAPIC_NMI, sizeof(nmi), MADT_ALL_CPUS, 0, 1 };
+
+    put(b, &pit, sizeof(pit));
+    put(b, &nmi, sizeof(nmi));
+}
+
+static uint32_t build_madt(struct builder *b, bool pc)
+{
+    size_t at = begin(b);
+    struct madt madt = { header("APIC", 5), (uint32_t)MACHINE_LAPIC_BASE,
+                         pc ? MADT_PCAT_COMPAT : 0 };
+    struct madt_ioapic ioapic = { MADT_IOAPIC, sizeof(ioapic),
+                                  (uint8_t)machine_ioapic_id(b->vm), 0,
+                                  (uint32_t)MACHINE_IOAPIC_BASE, 0 };
+
+    put(b, &madt, sizeof(madt));
+    for (uint32_t i = 0; i < b->vm->vcpu_count; i++) {
+        struct madt_lapic lapic = { MADT_LAPIC, sizeof(lapic), (uint8_t)i,
+                                    (uint8_t)b->vm->vcpus[i]->apic_id, MADT_LAPIC_ENABLED };
+
+        put(b, &lapic, sizeof(lapic));
+    }
+    put(b, &ioapic, sizeof(ioapic));
+    if (pc)
+        madt_pc(b);
+    return end(b, at);
+}
+
+static uint32_t build_root(struct builder *b, const char *signature, bool wide)
+{
+    struct acpi_header h = header(signature, 1);
+    size_t at = begin(b);
+
+    put(b, &h, sizeof(h));
+    for (unsigned i = 0; i < b->table_count; i++) {
+        uint64_t pointer = b->tables[i];
+
+        put(b, &pointer, wide ? sizeof(uint64_t) : sizeof(uint32_t));
+    }
+    return end(b, at);
+}
+
+static void build_rsdp(struct builder *b, uint32_t rsdt, uint32_t xsdt)
+{
+    struct rsdp rsdp = {
+        .oem_id = { 'M', 'U', 'L', 'L', 'I', 'O' },
+        .revision = 2,
+        .rsdt = rsdt,
+        .length = sizeof(rsdp),
+        .xsdt = xsdt,
+    };
+
+    memcpy(rsdp.signature, "RSD PTR ", sizeof(rsdp.signature));
+    rsdp.checksum = checksum((const uint8_t *)&rsdp, RSDP_V1_SIZE);
+    rsdp.extended_checksum = checksum((const uint8_t *)&rsdp, sizeof(rsdp));
+    memcpy(b->bytes, &rsdp, sizeof(rsdp));
+}
+
+size_t acpi_build(const struct vm *vm, gpa_t base, void *buffer, size_t size)
+{
+    bool pc = machine_of(vm) == MACHINE_PC;
+    struct builder b = { .vm = vm, .base = base, .bytes = buffer, .size = size,
+                         .used = sizeof(struct rsdp) };
+    uint32_t rsdt, xsdt;
+
+    if (size < sizeof(struct rsdp))
+        return 0;
+    if (!pc)
+        b.tables[b.table_count++] = build_fadt(&b, build_dsdt(&b));
+    b.tables[b.table_count++] = build_madt(&b, pc);
+    rsdt = build_root(&b, "RSDT", false);
+    xsdt = build_root(&b, "XSDT", true);
+    build_rsdp(&b, rsdt, xsdt);
+    return b.full ? 0 : b.used;
+}

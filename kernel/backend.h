@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The whole contract with a processor vendor. The first backend of the set whose probe()
+ * succeeds is used. Unless a comment says otherwise an operation runs on the vCPU's own CPU
+ * with interrupts off, and cannot fail: a refused write is our bug and panics with its name.
+ */
+#ifndef KERNEL_BACKEND_H
+#define KERNEL_BACKEND_H
+
+#include "kernel/pt.h"
+#include "kernel/set.h"
+#include "kernel/types.h"
+
+struct cpu;
+struct vcpu;
+struct vevent;
+struct vm;
+struct vmexit;
+
+enum vreg {
+    VREG_RIP, VREG_RFLAGS, VREG_RSP,
+    VREG_CR0, VREG_CR3, VREG_CR4, VREG_EFER, VREG_DR7, VREG_PAT,
+    VREG_SYSENTER_CS, VREG_SYSENTER_ESP, VREG_SYSENTER_EIP,
+    VREG_FS_BASE, VREG_GS_BASE,
+    VREG_PENDING_DEBUG, /* pending debug exceptions */
+    VREG_PDPTE0, VREG_PDPTE1, VREG_PDPTE2, VREG_PDPTE3, /* PAE paging; elsewhere without effect */
+    VREG_COUNT
+};
+
+enum vseg { VSEG_ES, VSEG_CS, VSEG_SS, VSEG_DS, VSEG_FS, VSEG_GS, VSEG_LDTR, VSEG_TR,
+            VSEG_GDTR, VSEG_IDTR, VSEG_COUNT };
+
+struct vsegment {
+    uint16_t selector;
+    uint32_t limit;
+    uint32_t access; /* SDM 3C, "Guest Register State": access rights */
+    uint64_t base;
+};
+#define SEGMENT_ACCESS_TYPE 0xfu
+#define SEGMENT_ACCESS_S BIT(4)
+#define SEGMENT_ACCESS_DPL_SHIFT 5
+#define SEGMENT_ACCESS_P BIT(7)
+#define SEGMENT_ACCESS_L BIT(13)  /* 64-bit code */
+#define SEGMENT_ACCESS_DB BIT(14) /* 32-bit operands */
+#define SEGMENT_ACCESS_G BIT(15)
+#define SEGMENT_ACCESS_UNUSABLE BIT(16)
+
+enum vwindow { VWINDOW_IRQ = 1, VWINDOW_NMI = 2 };
+/* Instructions that a guest can have only with the hardware's help. */
+enum vfeature { VFEATURE_RDTSCP = 1, VFEATURE_INVPCID = 2, VFEATURE_XSAVES = 4 };
+enum vintercept { VINTERCEPT_READ = 1, VINTERCEPT_WRITE = 2 };
+
+struct backend {
+    const char *name;     /* "VT-x" */
+    unsigned exit_codes;  /* compact exit codes are below this */
+
+    /* Is this CPU able? 0; -ENODEV: another vendor's; -ENOTSUP: logs each missing feature by
+     * its MSR and bit and what to switch on. On the boot CPU, before anything else. */
+    int (*probe)(void);
+    /* Switches virtualisation on and off on the calling CPU. 0, -ENOMEM, -ENOTSUP. */
+    int (*cpu_on)(struct cpu *cpu);
+    void (*cpu_off)(struct cpu *cpu);
+
+    /* Mask of enum vfeature: what CPUID may offer. */
+    uint32_t (*features)(void);
+    /* Format of nested page tables on this machine. */
+    const struct pt_format *(*nested_format)(void);
+
+    /* Per-VM state (intercept maps: all ports and MSRs intercepted). Any CPU. 0, -ENOMEM. */
+    int (*vm_init)(struct vm *vm);
+    void (*vm_fini)(struct vm *vm);
+    /* Per-vCPU state, with the registers of a CPU after INIT. On a shared CPU (!exclusive) HLT
+     * and long PAUSE loops cause exits. 0, -ENOMEM. */
+    int (*vcpu_init)(struct vcpu *vcpu);
+    void (*vcpu_fini)(struct vcpu *vcpu);
+    /* Registers as after INIT (SDM 3A, "Processor State After Reset, INIT"). */
+    void (*vcpu_reset)(struct vcpu *vcpu);
+
+    /* Makes this vCPU the one that this CPU runs, and the reverse (all of it in memory then). */
+    void (*load)(struct vcpu *vcpu);
+    void (*put)(struct vcpu *vcpu);
+    /* Enters the guest; fills *exit when it comes back. */
+    void (*run)(struct vcpu *vcpu, struct vmexit *exit);
+
+    uint64_t (*get)(struct vcpu *vcpu, enum vreg reg);
+    void (*set)(struct vcpu *vcpu, enum vreg reg, uint64_t value);
+    void (*get_segment)(struct vcpu *vcpu, enum vseg seg, struct vsegment *out);
+    void (*set_segment)(struct vcpu *vcpu, enum vseg seg, const struct vsegment *in);
+
+    /* Injects vcpu->event at the next entry. */
+    void (*inject)(struct vcpu *vcpu);
+    /* Can an interrupt, an NMI be taken right now (IF, shadow, blocking)? */
+    bool (*interruptible)(struct vcpu *vcpu);
+    bool (*nmi_ready)(struct vcpu *vcpu);
+    /* Which windows shall cause an exit: a mask of enum vwindow. */
+    void (*window)(struct vcpu *vcpu, unsigned windows);
+    /* An exit at or after this host TSC value; VTIMER_OFF: none. */
+    void (*set_timer)(struct vcpu *vcpu, uint64_t tsc);
+
+    /* Changes the maps of a VM that is not running. `how`: mask of enum vintercept. */
+    void (*intercept_port)(struct vm *vm, uint16_t port, uint32_t count, bool on);
+    void (*intercept_msr)(struct vm *vm, uint32_t msr, unsigned how);
+
+    /* Forgets translations of this VM on this CPU. */
+    void (*flush)(struct vm *vm);
+
+    /* Forgets this vCPU's translations of linear addresses. */
+    void (*flush_linear)(struct vcpu *vcpu);
+
+    /* For reports: the hardware's name of a compact exit code; NULL: not defined. */
+    const char *(*exit_name)(unsigned code);
+    /* False: this exit is defined by the vendor but can't happen here (its control is off). */
+    bool (*exit_enabled)(unsigned code);
+};
+
+SET_DECLARE(backend, struct backend);
+#define BACKEND(b) SET_ADD(backend, b)
+
+/* The one in use; NULL before backend_select. */
+extern const struct backend *backend;
+
+/* 0, or the last refusal when no backend accepts this CPU. */
+int backend_select(void);
+/* Switches it on on all CPUs that are online. On CPU 0. 0, or what cpu_on says. */
+int backend_start(void);
+
+#endif

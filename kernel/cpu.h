@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* What one physical CPU owns. GS points to its struct cpu in root mode. */
+#ifndef KERNEL_CPU_H
+#define KERNEL_CPU_H
+
+#include "boot/bootinfo.h"
+#include "kernel/lock.h"
+#include "kernel/types.h"
+
+struct vcpu;
+
+#define CPU_MAX BOOT_CPUS_MAX
+#define CPU_STACK_SIZE (16u << 10)
+
+enum cpu_state { CPU_ABSENT = 0, CPU_STARTING, CPU_ONLINE, CPU_FAILED };
+
+/* Deferred work for another CPU: run at exit boundaries and in the idle loop, interrupts off.
+ * The caller owns the item until fn has been called. */
+struct work {
+    void (*fn)(void *arg);
+    void *arg;
+    struct work *next;
+};
+
+struct cpu {
+    struct cpu *self;      /* for GS-relative access; must stay first */
+    uint32_t index;        /* into bootinfo's list; 0 is the boot CPU */
+    uint32_t apic_id;
+    enum cpu_state state;
+    struct vcpu *current;  /* whose state is loaded; NULL: none */
+    uint64_t rsp_top;      /* top of this CPU's stack */
+    struct lock work_lock; /* rank LOCK_RANK_WORK */
+    struct work *work_head, *work_tail;
+    volatile uint32_t work_pending; /* read without the lock as a hint */
+    uint32_t lock_depth;            /* debug: ranks of locks held */
+    uint32_t lock_ranks[8];
+    uint64_t control_accesses;      /* reads and writes of the VMCS or VMCB */
+    uint64_t host_msr_accesses;     /* counted where the exit path uses RDMSR or WRMSR */
+    void *tables;          /* GDT, TSS, IST stacks: kernel/desc.c */
+    void *backend;         /* per-CPU state of the backend (VMXON region and the like) */
+    void *sched;           /* kernel/sched.c */
+};
+
+#ifdef MULLION_HOST_TEST
+struct cpu *this_cpu(void);
+#else
+static inline struct cpu *this_cpu(void)
+{
+    struct cpu *cpu;
+    __asm__("movq %%gs:0, %0" : "=r"(cpu));
+    return cpu;
+}
+#endif
+
+uint32_t cpu_count(void);            /* CPUs that are known, online or not */
+struct cpu *cpu_get(uint32_t index); /* index < cpu_count() */
+
+/* Queues work for a CPU and kicks it. Returns at once. */
+void work_queue(struct cpu *cpu, struct work *work);
+/* Runs fn on a CPU and waits until it has returned; on this CPU it is a plain call. */
+void work_call(struct cpu *cpu, void (*fn)(void *arg), void *arg);
+/* Runs what is queued for this CPU; called at exit boundaries and in the idle loop. */
+void work_run(void);
+
+/* Makes a CPU leave the guest or the idle halt soon (an IPI); harmless when it is in neither. */
+void cpu_kick(struct cpu *cpu);
+
+#endif

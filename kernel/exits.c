@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/* Handlers for the kinds of exit that need only a few lines each (root mode). */
+#include "kernel/cpu.h"
+#include "kernel/exit.h"
+#include "kernel/guest_state.h"
+#include "kernel/irq.h"
+#include "kernel/log.h"
+#include "kernel/mce.h"
+#include "kernel/sched.h"
+#include "kernel/time.h"
+#include "kernel/trap.h"
+#include "kernel/vcpu.h"
+#include "kernel/vm.h"
+#include "kernel/x86.h"
+
+static enum verdict on_none(struct vcpu *v, struct vmexit *exit)
+{
+    (void)v;
+    (void)exit;
+    return VERDICT_RETRY;
+}
+EXIT_HANDLER(EXIT_NONE, on_none);
+
+static enum verdict on_interrupt(struct vcpu *v, struct vmexit *exit)
+{
+    irq_dispatch(exit->vector);
+    if (this_cpu()->work_pending || sched_house_waits())
+        vcpu_request(v, VCPU_REQ_YIELD);
+    return VERDICT_RETRY;
+}
+EXIT_HANDLER(EXIT_INTERRUPT, on_interrupt);
+
+static enum verdict on_nmi(struct vcpu *v, struct vmexit *exit)
+{
+    (void)v;
+    (void)exit;
+    panic_stop_if_other();
+    return VERDICT_RETRY;
+}
+EXIT_HANDLER(EXIT_NMI, on_nmi);
+
+/* The guest's own exceptions go back to it; that they come here at all breaks endless delivery
+ * (see vmx/setup.c). */
+static enum verdict on_exception(struct vcpu *v, struct vmexit *exit)
+{
+    switch (exit->vector) {
+    case VECTOR_DB:
+        vcpu_inject_debug(v, exit->debug_status);
+        return VERDICT_RETRY;
+    case VECTOR_AC:
+        vcpu_inject_error(v, VECTOR_AC, exit->error_code);
+        return VERDICT_RETRY;
+    case VECTOR_MC:
+        mce_handle(NULL);
+        return VERDICT_RETRY;
+    default:
+        vm_fail(v->vm, v, "exception %u was not expected", exit->vector);
+        return VERDICT_STOP;
+    }
+}
+EXIT_HANDLER(EXIT_EXCEPTION, on_exception);
+
+static enum verdict on_window(struct vcpu *v, struct vmexit *exit)
+{
+    (void)exit;
+    vcpu_request(v, VCPU_REQ_IRQ);
+    return VERDICT_RETRY;
+}
+EXIT_HANDLER(EXIT_IRQ_WINDOW, on_window);
+EXIT_HANDLER(EXIT_NMI_WINDOW, on_window);
+
+static enum verdict on_timer(struct vcpu *v, struct vmexit *exit)
+{
+    (void)exit;
+    vcpu_run_timers(v);
+    if (v->slice_end != VTIMER_OFF && v->slice_end <= time_tsc())
+        vcpu_request(v, VCPU_REQ_YIELD);
+    return VERDICT_RETRY;
+}
+EXIT_HANDLER(EXIT_TIMER, on_timer);
+
+static enum verdict on_hlt(struct vcpu *v, struct vmexit *exit)
+{
+    (void)exit;
+    v->state = VCPU_HALTED;
+    /* something may be pending already */
+    vcpu_request(v, VCPU_REQ_IRQ);
+    return VERDICT_NEXT;
+}
+EXIT_HANDLER(EXIT_HLT, on_hlt);
+
+static enum verdict on_pause(struct vcpu *v, struct vmexit *exit)
+{
+    (void)v;
+    (void)exit;
+    return VERDICT_LEAVE;
+}
+EXIT_HANDLER(EXIT_PAUSE, on_pause);
+
+static enum verdict on_undefined(struct vcpu *v, struct vmexit *exit)
+{
+    (void)exit;
+    vcpu_inject_exception(v, VECTOR_UD);
+    return VERDICT_RETRY;
+}
+EXIT_HANDLER(EXIT_UNDEFINED, on_undefined);
+
+static enum verdict on_forbidden(struct vcpu *v, struct vmexit *exit)
+{
+    (void)exit;
+    vcpu_inject_error(v, VECTOR_GP, 0);
+    return VERDICT_RETRY;
+}
+EXIT_HANDLER(EXIT_FORBIDDEN, on_forbidden);
+
+/* WBINVD and INVD: caches are shared by all VMs and coherent with all that a guest can reach. */
+static enum verdict on_cache(struct vcpu *v, struct vmexit *exit)
+{
+    (void)v;
+    (void)exit;
+    return VERDICT_NEXT;
+}
+EXIT_HANDLER(EXIT_CACHE, on_cache);
+
+static enum verdict on_xsetbv(struct vcpu *v, struct vmexit *exit)
+{
+    uint64_t value = (uint32_t)v->gpr[RAX] | v->gpr[RDX] << 32;
+
+    (void)exit;
+    if (vcpu_cpl(v) != 0 || guest_state_set_xcr(v, (uint32_t)v->gpr[RCX], value)) {
+        vcpu_inject_error(v, VECTOR_GP, 0);
+        return VERDICT_RETRY;
+    }
+    return VERDICT_NEXT;
+}
+EXIT_HANDLER(EXIT_XSETBV, on_xsetbv);
+
+static enum verdict on_triple_fault(struct vcpu *v, struct vmexit *exit)
+{
+    (void)exit;
+    vm_fail(v->vm, v, "triple fault");
+    return VERDICT_STOP;
+}
+EXIT_HANDLER(EXIT_TRIPLE_FAULT, on_triple_fault);
+
+static enum verdict on_task_switch(struct vcpu *v, struct vmexit *exit)
+{
+    (void)exit;
+    vm_fail(v->vm, v, "hardware task switch, which VT-x and AMD-V leave to software");
+    return VERDICT_STOP;
+}
+EXIT_HANDLER(EXIT_TASK_SWITCH, on_task_switch);
+
+static enum verdict on_apic_write(struct vcpu *v, struct vmexit *exit)
+{
+    v->vm->intc->write_exit(v, exit->apic_offset);
+    return VERDICT_RETRY;
+}
+EXIT_HANDLER(EXIT_APIC_WRITE, on_apic_write);
+
+static enum verdict on_apic_eoi(struct vcpu *v, struct vmexit *exit)
+{
+    v->vm->intc->eoi_exit(v, exit->vector);
+    return VERDICT_RETRY;
+}
+EXIT_HANDLER(EXIT_APIC_EOI, on_apic_eoi);
+
+/* Counted by its exit code; the guest goes on. */
+static enum verdict on_bus_lock(struct vcpu *v, struct vmexit *exit)
+{
+    (void)v;
+    (void)exit;
+    return VERDICT_RETRY;
+}
+EXIT_HANDLER(EXIT_BUS_LOCK, on_bus_lock);
+
+static enum verdict on_entry_failed(struct vcpu *v, struct vmexit *exit)
+{
+    (void)exit;
+    vm_fail(v->vm, v, "the processor refused the guest's state");
+    return VERDICT_STOP;
+}
+EXIT_HANDLER(EXIT_ENTRY_FAILED, on_entry_failed);
+
+static enum verdict on_unknown(struct vcpu *v, struct vmexit *exit)
+{
+    const char *name = backend->exit_name(exit->code);
+
+    vm_fail(v->vm, v, "exit %s (%u) has no rule", name ? name : "undefined", exit->code);
+    return VERDICT_STOP;
+}
+EXIT_HANDLER(EXIT_UNKNOWN, on_unknown);

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* Spin locks and the check of their order (root mode). */
+#include "kernel/lock.h"
+
+#include "kernel/cpu.h"
+#include "kernel/log.h"
+#include "kernel/x86.h"
+
+/* The check of ranks; a release build compiles with -DLOCK_CHECKED=0. */
+#ifndef LOCK_CHECKED
+#define LOCK_CHECKED 1
+#endif
+
+static uint32_t lock_owner(const struct cpu *cpu)
+{
+    return cpu->index + 1;
+}
+
+static void lock_push(struct cpu *cpu, const struct lock *lock)
+{
+    if (!LOCK_CHECKED)
+        return;
+    assert_bug(cpu->lock_depth < ARRAY_SIZE(cpu->lock_ranks));
+    cpu->lock_ranks[cpu->lock_depth++] = lock->rank;
+}
+
+/* Locks may be released in any order. */
+static void lock_pop(struct cpu *cpu, const struct lock *lock)
+{
+    if (!LOCK_CHECKED)
+        return;
+    uint32_t i = cpu->lock_depth;
+
+    while (i > 0 && cpu->lock_ranks[i - 1] != lock->rank)
+        i--;
+    assert_bug(i > 0);
+    for (; i < cpu->lock_depth; i++)
+        cpu->lock_ranks[i - 1] = cpu->lock_ranks[i];
+    cpu->lock_depth--;
+}
+
+static void lock_check_order(const struct cpu *cpu, const struct lock *lock)
+{
+    if (lock->held == lock_owner(cpu))
+        panic("lock %s: taken twice", lock->name);
+    if (!LOCK_CHECKED)
+        return;
+    for (uint32_t i = 0; i < cpu->lock_depth; i++)
+        if (cpu->lock_ranks[i] >= lock->rank)
+            panic("lock %s: rank %u after rank %u", lock->name, lock->rank, cpu->lock_ranks[i]);
+}
+
+void lock_init(struct lock *lock, enum lock_rank rank, const char *name)
+{
+    *lock = (struct lock)LOCK_INIT(rank, name);
+}
+
+static bool lock_take(struct lock *lock, uint32_t owner)
+{
+    uint32_t expected = 0;
+    return __atomic_compare_exchange_n(&lock->held, &expected, owner, false, __ATOMIC_ACQUIRE,
+                                       __ATOMIC_RELAXED);
+}
+
+void lock_acquire(struct lock *lock)
+{
+    struct cpu *cpu = this_cpu();
+
+    lock_check_order(cpu, lock);
+    while (!lock_take(lock, lock_owner(cpu)))
+        while (lock->held)
+            x86_pause();
+    lock_push(cpu, lock);
+}
+
+bool lock_try(struct lock *lock)
+{
+    struct cpu *cpu = this_cpu();
+
+    if (!lock_take(lock, lock_owner(cpu)))
+        return false;
+    lock_push(cpu, lock);
+    return true;
+}
+
+void lock_release(struct lock *lock)
+{
+    struct cpu *cpu = this_cpu();
+
+    if (lock->held != lock_owner(cpu))
+        panic("lock %s: released by CPU %u, held by %u - 1", lock->name, cpu->index, lock->held);
+    lock_pop(cpu, lock);
+    __atomic_store_n(&lock->held, 0, __ATOMIC_RELEASE);
+}
+
+bool lock_held(const struct lock *lock)
+{
+    return lock->held == lock_owner(this_cpu());
+}

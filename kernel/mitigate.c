@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Speculation barriers as a table (root mode): what is done when a CPU changes from one VM to
+ * another, and on which machines. Source: SDM 4, IA32_ARCH_CAPABILITIES, IA32_PRED_CMD,
+ * IA32_FLUSH_CMD; Intel, "Microarchitectural Data Sampling".
+ */
+#include "kernel/mitigate.h"
+
+#include "kernel/desc.h"
+#include "kernel/log.h"
+#include "kernel/option.h"
+#include "kernel/x86.h"
+
+struct barrier {
+    const char *name;
+    bool (*needed)(uint32_t edx7, uint64_t capabilities);
+    void (*run)(void);
+};
+
+static bool ibpb_needed(uint32_t edx7, uint64_t capabilities)
+{
+    (void)capabilities;
+    return edx7 & CPUID_7_EDX_IBRS_IBPB;
+}
+
+static void ibpb(void)
+{
+    x86_wrmsr(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
+}
+
+static bool l1d_needed(uint32_t edx7, uint64_t capabilities)
+{
+    return (edx7 & CPUID_7_EDX_L1D_FLUSH) &&
+           !(capabilities & (ARCH_CAP_RDCL_NO | ARCH_CAP_SKIP_L1DFL_VMENTRY));
+}
+
+static void l1d_flush(void)
+{
+    x86_wrmsr(MSR_IA32_FLUSH_CMD, FLUSH_CMD_L1D);
+}
+
+static bool verw_needed(uint32_t edx7, uint64_t capabilities)
+{
+    return (edx7 & CPUID_7_EDX_MD_CLEAR) && !(capabilities & ARCH_CAP_MDS_NO);
+}
+
+static void verw(void)
+{
+    x86_verw(SEL_DATA);
+}
+
+static const struct barrier barriers[] = {
+    { "IBPB (branch predictions)", ibpb_needed, ibpb },
+    { "L1D flush (L1TF)", l1d_needed, l1d_flush },
+    { "VERW (MDS)", verw_needed, verw },
+};
+static bool chosen[ARRAY_SIZE(barriers)];
+
+void mitigate_init(void)
+{
+    uint32_t edx7 = x86_cpuid(CPUID_VENDOR, 0).eax >= CPUID_EXT_FEATURES
+                        ? x86_cpuid(CPUID_EXT_FEATURES, 0).edx
+                        : 0;
+    uint64_t capabilities =
+        edx7 & CPUID_7_EDX_ARCH_CAPABILITIES ? x86_rdmsr(MSR_IA32_ARCH_CAPABILITIES) : 0;
+
+    if (option_has("mitigations=off")) {
+        log_printf("mitigations: off by boot option\n");
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(barriers); i++) {
+        chosen[i] = barriers[i].needed(edx7, capabilities);
+        if (chosen[i])
+            log_printf("mitigations: %s between VMs\n", barriers[i].name);
+    }
+}
+
+void mitigate_switch(uint64_t from, uint64_t to)
+{
+    if (!from || from == to)
+        return;
+    for (size_t i = 0; i < ARRAY_SIZE(barriers); i++) {
+        if (chosen[i])
+            barriers[i].run();
+    }
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* Barriers that keep one guest's secrets from the next on the same CPU. */
+#ifndef KERNEL_MITIGATE_H
+#define KERNEL_MITIGATE_H
+
+#include "kernel/types.h"
+
+/* Chooses what this machine needs (boot option mitigations=off: nothing) and logs it. */
+void mitigate_init(void);
+
+/* This CPU goes from one VM to another, by their serial numbers (from 0: to its first). */
+void mitigate_switch(uint64_t from, uint64_t to);
+
+#endif

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/* The monitor's prompt and how a line becomes a command (root mode, CPU 0). */
+#include "kernel/monitor.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "kernel/console.h"
+#include "kernel/log.h"
+#include "kernel/manifest.h"
+#include "kernel/monitor_line.h"
+#include "kernel/vm.h"
+
+#define PROMPT "mullion> "
+
+static struct monitor_line line;
+static bool used;            /* someone has typed here */
+static uint64_t log_seen;
+
+static bool log_has_grown(void)
+{
+    char text[128];
+    bool grown = false;
+
+    while (log_read(&log_seen, text, sizeof(text)))
+        grown = true;
+    return grown;
+}
+
+void monitor_redraw(void)
+{
+    log_has_grown();
+    console_print(PROMPT);
+    line_show(&line);
+}
+
+void monitor_poll(void)
+{
+    if (used && log_has_grown())
+        monitor_redraw();
+}
+
+void monitor_key(uint8_t byte)
+{
+    used = true;
+    if (!line_key(&line, byte))
+        return;
+    monitor_execute(line.text);
+    line_next(&line);
+    /* a command may have put something else on screen */
+    if (!console_on_screen())
+        monitor_redraw();
+}
+
+static const struct monitor_command *find_command(const char *name)
+{
+    SET_FOREACH(p, monitor_command) {
+        if (strcmp((*p)->name, name) == 0)
+            return *p;
+    }
+    return NULL;
+}
+
+/* Cuts the line into words; what is too much stays in the last. */
+static int split(char *text, char **words)
+{
+    int count = 0;
+
+    text += strspn(text, " ");
+    while (*text && count < MONITOR_WORDS_MAX) {
+        words[count++] = text;
+        text += strcspn(text, " ");
+        if (*text && count < MONITOR_WORDS_MAX)
+            *text++ = '\0';
+        text += strspn(text, " ");
+    }
+    words[count] = NULL;
+    return count;
+}
+
+void monitor_execute(const char *text)
+{
+    char copy[LINE_MAX_LENGTH];
+    char *words[MONITOR_WORDS_MAX + 1];
+    const struct monitor_command *command;
+    int count;
+
+    strncpy(copy, text, sizeof(copy) - 1);
+    copy[sizeof(copy) - 1] = '\0';
+    count = split(copy, words);
+    if (!count)
+        return;
+    command = find_command(words[0]);
+    if (command)
+        command->run(count, words);
+    else
+        console_print("%s: no such command; 'help' lists them\n", words[0]);
+}
+
+static int digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : 16;
+}
+
+bool monitor_number(const char *word, uint64_t *number)
+{
+    unsigned base = word[0] == '0' && (word[1] == 'x' || word[1] == 'X') ? 16 : 10;
+    const char *p = base == 16 ? word + 2 : word;
+    bool good = *p != '\0';
+
+    *number = 0;
+    for (; good && *p; p++) {
+        unsigned value = (unsigned)digit(*p);
+        good = value < base && *number <= (UINT64_MAX - value) / base;
+        *number = *number * base + value;
+    }
+    if (!good)
+        console_print("%s: not a number\n", word);
+    return good;
+}
+
+struct vm *monitor_vm(const char *word)
+{
+    struct vm *vm = word ? vm_find(word) : NULL;
+    uint64_t number;
+
+    if (!word) {
+        console_print("which VM? 'list' shows them\n");
+        return NULL;
+    }
+    if (!vm && *word >= '0' && *word <= '9' && monitor_number(word, &number) && number &&
+        number <= VM_MAX)
+        vm = vm_get((uint32_t)number - 1);
+    if (!vm)
+        console_print("%s: no such VM; 'list' shows them\n", word);
+    return vm;
+}
+
+const char *monitor_candidate(bool first, unsigned index)
+{
+    unsigned i = 0;
+
+    if (first) {
+        SET_FOREACH(p, monitor_command) {
+            if (i++ == index)
+                return (*p)->name;
+        }
+        return NULL;
+    }
+    for (uint32_t id = 0; id < VM_MAX; id++) {
+        if (vm_get(id) && i++ == index)
+            return vm_get(id)->name;
+    }
+    /* of those that could be created */
+    for (uint32_t m = 0; manifest_get(m); m++) {
+        if (!vm_find(manifest_get(m)->name) && i++ == index)
+            return manifest_get(m)->name;
+    }
+    return NULL;
+}
+
+const char *monitor_vm_state(const struct vm *vm)
+{
+    static const char *const names[] = {
+        [VM_ABSENT] = "absent",     [VM_READY] = "ready", [VM_RUNNING] = "running",
+        [VM_STOPPING] = "stopping", [VM_ENDED] = "ended",
+    };
+    return vm->state < ARRAY_SIZE(names) ? names[vm->state] : "?";
+}
+
+const char *monitor_error(int err)
+{
+    static const struct {
+        int err;
+        const char *text;
+    } texts[] = {
+        { -ENOMEM, "not enough memory" },      { -EBUSY, "busy, or not in that state" },
+        { -EEXIST, "that name is taken" },     { -ESRCH, "it does not run" },
+        { -ENOSPC, "no room for it" },         { -EINVAL, "not possible as configured" },
+        { -EFAULT, "outside of its memory" },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        if (texts[i].err == err)
+            return texts[i].text;
+    }
+    return "error";
+}
+
+void monitor_result(const char *name, const char *what, int err)
+{
+    if (err)
+        console_print("%s: not %s: %s (%d)\n", name, what, monitor_error(err), err);
+    else
+        console_print("%s: %s\n", name, what);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The monitor: commands for people on the physical console (root mode, CPU 0, never in an
+ * interrupt handler). A command is a function and a line in its file:
+ * MONITOR_COMMAND(name, "usage", "what it does", function).
+ */
+#ifndef KERNEL_MONITOR_H
+#define KERNEL_MONITOR_H
+
+#include "kernel/set.h"
+#include "kernel/types.h"
+
+struct vm;
+
+#define MONITOR_WORDS_MAX 32 /* the rest of a line stays in the last one */
+
+struct monitor_command {
+    const char *name;
+    const char *usage; /* the arguments */
+    const char *help;  /* one line */
+    /* words[0] is the command; words[count] is NULL. */
+    void (*run)(int count, char **words);
+};
+SET_DECLARE(monitor_command, struct monitor_command);
+
+#define MONITOR_COMMAND(name_, usage_, help_, fn)                                                  \
+    static const struct monitor_command command_##name_ = {                                        \
+        .name = #name_, .usage = (usage_), .help = (help_), .run = (fn)};                          \
+    SET_ADD(monitor_command, command_##name_)
+
+/* A key, while the monitor is on screen. */
+void monitor_key(uint8_t byte);
+/* The monitor comes on screen: shows the line so far. */
+void monitor_redraw(void);
+/* While it is on screen: shows the line again when the log has come between. */
+void monitor_poll(void);
+/* Carries out a line. */
+void monitor_execute(const char *line);
+
+/* For commands: the VM of that name or number; NULL: there is none, and it was said. */
+struct vm *monitor_vm(const char *word);
+/* A number, decimal or 0x; false: it is none, and it was said. */
+bool monitor_number(const char *word, uint64_t *number);
+/* Its VM_... names in words, and an error that a life-cycle call gave. */
+const char *monitor_vm_state(const struct vm *vm);
+const char *monitor_error(int err);
+/* Says "NAME: what" or, with an error, why not. */
+void monitor_result(const char *name, const char *what, int err);
+/* For completion: the words that may stand first, or the names of VMs; NULL: no more. */
+const char *monitor_candidate(bool first, unsigned index);
+
+#endif

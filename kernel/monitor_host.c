@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* Commands about the machine and the hypervisor itself (root mode, CPU 0). */
+#include <stdio.h>
+#include <string.h>
+
+#include "guests/abi.h"
+#include "kernel/console.h"
+#include "kernel/irq.h"
+#include "kernel/monitor.h"
+#include "kernel/page.h"
+#include "kernel/reset.h"
+#include "kernel/time.h"
+#include "kernel/vm.h"
+
+#define LOG_LINES 20u
+#define PAGES_PER_MIB (1u << 8)
+
+typedef unsigned long long ull;
+
+static void show_log(int count, char **words)
+{
+    uint64_t lines = LOG_LINES;
+
+    if (count < 2 || monitor_number(words[1], &lines))
+        console_print_log(lines);
+}
+MONITOR_COMMAND(log, "[LINES]", "the end of the log", show_log);
+
+static void print_pages(const char *name, uint64_t pages)
+{
+    console_print("  %-10s %8llu MiB  (%llu pages)\n", name, (ull)(pages / PAGES_PER_MIB),
+                  (ull)pages);
+}
+
+static void mem(int count, char **words)
+{
+    struct page_stats s = page_get_stats();
+
+    (void)count;
+    (void)words;
+    print_pages("all", s.total_pages);
+    print_pages("used", s.total_pages - s.free_pages);
+    print_pages("free", s.free_pages);
+    print_pages("clean", s.clean_pages);
+    for (uint32_t id = 0; id < VM_MAX; id++) {
+        const struct vm *vm = vm_get(id);
+        bool has = vm && (vm->state == VM_READY || vm->state == VM_RUNNING);
+        if (vm)
+            console_print("  %-20s %llu MiB of RAM, %llu pages for devices\n", vm->name,
+                          (ull)(has ? vm->memory >> 20 : 0), (ull)vm->arena_pages);
+    }
+}
+MONITOR_COMMAND(mem, "", "memory of the machine and of VMs", mem);
+
+static const char *vcpu_state_name(const struct vcpu *v)
+{
+    static const char *const names[] = {
+        [VCPU_WAIT_SIPI] = "waits for SIPI",
+        [VCPU_RUNNABLE] = "runs",
+        [VCPU_HALTED] = "halted",
+        [VCPU_STOPPED] = "stopped",
+    };
+    return v->state < ARRAY_SIZE(names) ? names[v->state] : "?";
+}
+
+static void print_vcpus_on(const struct cpu *cpu)
+{
+    for (uint32_t id = 0; id < VM_MAX; id++) {
+        const struct vm *vm = vm_get(id);
+        for (uint32_t i = 0; vm && i < vm->vcpu_count; i++) {
+            const struct vcpu *v = vm->vcpus[i];
+            if (v && v->cpu == cpu)
+                console_print("      %s vCPU %lu: %s%s%s\n", vm->name, (unsigned long)i,
+                              vcpu_state_name(v), v->exclusive ? ", alone here" : "",
+                              cpu->current == v ? ", loaded" : "");
+        }
+    }
+}
+
+static void cpus(int count, char **words)
+{
+    static const char *const states[] = {
+        [CPU_ABSENT] = "not used", [CPU_STARTING] = "starting",
+        [CPU_ONLINE] = "online",   [CPU_FAILED] = "did not start",
+    };
+
+    (void)count;
+    (void)words;
+    for (uint32_t i = 0; i < cpu_count(); i++) {
+        const struct cpu *cpu = cpu_get(i);
+        console_print("  CPU %lu, APIC id %lu: %s%s\n", (unsigned long)i,
+                      (unsigned long)cpu->apic_id, states[cpu->state],
+                      cpu->work_pending ? ", work waits" : "");
+        print_vcpus_on(cpu);
+    }
+    console_print("  unexpected interrupts: %llu\n", (ull)irq_unexpected());
+}
+MONITOR_COMMAND(cpus, "", "physical CPUs and what runs there", cpus);
+
+static void version(int count, char **words)
+{
+    (void)count;
+    (void)words;
+    console_print("Mullion, guest interface version %u, on %s; TSC %llu kHz\n", MULLION_ABI_VERSION,
+                  backend ? backend->name : "nothing", (ull)(time_tsc_hz() / 1000));
+}
+MONITOR_COMMAND(version, "", "what this is", version);
+
+static void reboot(int count, char **words)
+{
+    if (count == 2 && strcmp(words[1], "now") == 0)
+        reset_machine();
+    console_print("all VMs would end at once; to do it: reboot now\n");
+}
+MONITOR_COMMAND(reboot, "now", "reset the physical machine", reboot);
+
+static void help(int count, char **words)
+{
+    SET_FOREACH(p, monitor_command) {
+        const struct monitor_command *c = *p;
+        if (count < 2)
+            console_print("  %-8s %-22s %s\n", c->name, c->usage, c->help);
+        else if (strcmp(c->name, words[1]) == 0)
+            console_print("%s %s: %s\n", c->name, c->usage, c->help);
+    }
+}
+MONITOR_COMMAND(help, "[COMMAND]", "this list", help);

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * MSRs as guests see them (root mode): a table of ranges with a reason each. An MSR without a
+ * row raises #GP, as on a processor that lacks it. Source: SDM 4, "Model-Specific Registers".
+ */
+#include <errno.h>
+
+#include "kernel/exit.h"
+#include "kernel/log.h"
+#include "kernel/page.h"
+#include "kernel/policy.h"
+#include "kernel/pvclock.h"
+#include "kernel/vcpu.h"
+#include "kernel/vm.h"
+
+/* MSRs that live in software, per vCPU. */
+#define MTRR_VARIABLE 8u
+#define MTRR_FIXED 11u
+struct vcpu_msrs {
+    uint64_t misc_enable;
+    uint64_t mtrr_def_type;
+    uint64_t mtrr_variable[2 * MTRR_VARIABLE];
+    uint64_t mtrr_fixed[MTRR_FIXED];
+    uint64_t mcg_status;
+};
+
+enum access { PASS, READ_PASS, VALUE, HANDLER };
+
+struct msr_row {
+    uint32_t first, last;
+    enum access access;
+    uint64_t value;       /* VALUE: what it reads as; writes are ignored */
+    int (*read)(struct vcpu *v, uint32_t msr, uint64_t *value); /* 0, or -EINVAL: #GP */
+    int (*write)(struct vcpu *v, uint32_t msr, uint64_t value);
+};
+
+static int read_misc_enable(struct vcpu *v, uint32_t msr, uint64_t *value)
+{
+    (void)msr;
+    *value = v->msrs->misc_enable;
+    return 0;
+}
+
+static int write_misc_enable(struct vcpu *v, uint32_t msr, uint64_t value)
+{
+    (void)msr;
+    v->msrs->misc_enable = value & MISC_ENABLE_FAST_STRINGS
+                               ? v->msrs->misc_enable | MISC_ENABLE_FAST_STRINGS
+                               : v->msrs->misc_enable & ~MISC_ENABLE_FAST_STRINGS;
+    return 0;
+}
+
+/* Virtual MTRRs: kept for the guest, without effect: its RAM is write-back (design decision). */
+static const uint32_t fixed_mtrrs[MTRR_FIXED] = {
+    0x250, 0x258, 0x259, 0x268, 0x269, 0x26a, 0x26b, 0x26c, 0x26d, 0x26e, 0x26f,
+};
+#define MTRRCAP_VALUE (MTRR_VARIABLE | 1u << 8 | 1u << 10) /* fixed ranges, write-combining */
+
+static uint64_t *mtrr(struct vcpu *v, uint32_t msr)
+{
+    if (msr == MSR_IA32_MTRR_DEF_TYPE)
+        return &v->msrs->mtrr_def_type;
+    if (msr - MSR_IA32_MTRR_PHYSBASE0 < 2 * MTRR_VARIABLE)
+        return &v->msrs->mtrr_variable[msr - MSR_IA32_MTRR_PHYSBASE0];
+    for (unsigned i = 0; i < MTRR_FIXED; i++) {
+        if (fixed_mtrrs[i] == msr)
+            return &v->msrs->mtrr_fixed[i];
+    }
+    return NULL;
+}
+
+static int read_mtrr(struct vcpu *v, uint32_t msr, uint64_t *value)
+{
+    const uint64_t *slot = mtrr(v, msr);
+
+    if (!slot)
+        return -EINVAL;
+    *value = *slot;
+    return 0;
+}
+
+static bool memory_type_valid(uint64_t type)
+{
+    return type == MEM_TYPE_UC || type == MEM_TYPE_WC || type == MEM_TYPE_WT ||
+           type == MEM_TYPE_WP || type == MEM_TYPE_WB;
+}
+
+#define MTRR_TYPE 0xffull
+#define MTRR_DEF_TYPE_DEFINED (MTRR_TYPE | MTRR_DEF_TYPE_FE | MTRR_DEF_TYPE_E)
+#define MTRR_PHYSMASK_VALID BIT(11)
+
+static bool mtrr_value_valid(uint32_t msr, uint64_t value)
+{
+    if (msr == MSR_IA32_MTRR_DEF_TYPE)
+        return !(value & ~MTRR_DEF_TYPE_DEFINED) && memory_type_valid(value & MTRR_TYPE);
+    if (msr - MSR_IA32_MTRR_PHYSBASE0 < 2 * MTRR_VARIABLE) {
+        if (msr & 1)
+            return !(value & ~(policy_address_mask() & ~0xfffull) & ~MTRR_PHYSMASK_VALID);
+        return !(value & ~(policy_address_mask() & ~0xf00ull)) &&
+               memory_type_valid(value & MTRR_TYPE);
+    }
+    for (unsigned i = 0; i < 8; i++) {
+        if (!memory_type_valid(value >> (8 * i) & MTRR_TYPE))
+            return false;
+    }
+    return true;
+}
+
+static int write_mtrr(struct vcpu *v, uint32_t msr, uint64_t value)
+{
+    uint64_t *slot = mtrr(v, msr);
+
+    if (!slot || !mtrr_value_valid(msr, value))
+        return -EINVAL;
+    *slot = value;
+    return 0;
+}
+
+#define EFER_WRITABLE (EFER_SCE | EFER_LME | EFER_NXE)
+
+static int write_efer(struct vcpu *v, uint32_t msr, uint64_t value)
+{
+    uint64_t old = vcpu_get(v, VREG_EFER);
+    bool paging = vcpu_get(v, VREG_CR0) & CR0_PG;
+
+    (void)msr;
+    if (value & ~(EFER_WRITABLE | EFER_LMA))
+        return -EINVAL;
+    if (paging && ((old ^ value) & EFER_LME))
+        return -EINVAL;
+    vcpu_set(v, VREG_EFER, (value & EFER_WRITABLE) | (old & EFER_LMA));
+    if ((old ^ value) & EFER_NXE)
+        backend->flush_linear(v);
+    return 0;
+}
+
+/* The TSC is one for all vCPUs of a VM; guests that set it find it unchanged. */
+static int write_tsc(struct vcpu *v, uint32_t msr, uint64_t value)
+{
+    (void)msr;
+    if (v->vm->unknown_msrs++ < VM_UNKNOWN_LOGGED)
+        log_printf("%s: write of 0x%llx to the TSC was ignored\n", v->vm->name,
+                   (unsigned long long)value);
+    return 0;
+}
+
+static int write_debugctl(struct vcpu *v, uint32_t msr, uint64_t value)
+{
+    (void)v;
+    (void)msr;
+    /* branch tracing and LBRs are not offered; the bits are accepted as on models without them */
+    return value & ~(DEBUGCTL_LBR | DEBUGCTL_BTF) ? -EINVAL : 0;
+}
+
+static int intc_read(struct vcpu *v, uint32_t msr, uint64_t *value)
+{
+    return v->vm->intc->msr_read(v, msr, value);
+}
+
+static int intc_write(struct vcpu *v, uint32_t msr, uint64_t value)
+{
+    return v->vm->intc->msr_write(v, msr, value);
+}
+
+static int write_pv_eoi(struct vcpu *v, uint32_t msr, uint64_t value)
+{
+    (void)msr;
+    return v->vm->intc->pv_eoi_msr(v, value);
+}
+
+static int write_xss(struct vcpu *v, uint32_t msr, uint64_t value)
+{
+    (void)v;
+    (void)msr;
+    return value ? -EINVAL : 0; /* no supervisor state is offered */
+}
+
+#define MICROCODE_REVISION (0x02007006ull << 32) /* Linux doubts the TSC deadline of older ones */
+#define MSR_KVM_WALL_CLOCK_NEW 0x4b564d00u
+#define MSR_KVM_SYSTEM_TIME_NEW 0x4b564d01u
+#define MSR_KVM_PV_EOI_EN 0x4b564d04u
+
+/* Ascending. */
+static const struct msr_row rows[] = {
+    /* read through the TSC offset; a write would change it for one vCPU alone */
+    { MSR_IA32_TSC, MSR_IA32_TSC, READ_PASS, 0, NULL, write_tsc },
+    { MSR_IA32_PLATFORM_ID, MSR_IA32_PLATFORM_ID, VALUE, 0, NULL, NULL },
+    { MSR_IA32_APIC_BASE, MSR_IA32_APIC_BASE, HANDLER, 0, intc_read, intc_write },
+    { MSR_IA32_BIOS_SIGN_ID, MSR_IA32_BIOS_SIGN_ID, VALUE, MICROCODE_REVISION, NULL, NULL },
+    { MSR_IA32_MTRRCAP, MSR_IA32_MTRRCAP, VALUE, MTRRCAP_VALUE, NULL, NULL },
+    /* in the backend's state area: switched by hardware */
+    { MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_EIP, PASS, 0, NULL, NULL },
+    /* no machine-check banks: errors of the machine are not a guest's */
+    { MSR_IA32_MCG_CAP, MSR_IA32_MCG_STATUS, VALUE, 0, NULL, NULL },
+    { MSR_IA32_MISC_ENABLE, MSR_IA32_MISC_ENABLE, HANDLER, 0, read_misc_enable,
+      write_misc_enable },
+    { MSR_IA32_DEBUGCTL, MSR_IA32_DEBUGCTL, VALUE, 0, NULL, write_debugctl },
+    { MSR_IA32_MTRR_PHYSBASE0, MSR_IA32_MTRR_PHYSBASE0 + 2 * MTRR_VARIABLE - 1, HANDLER, 0,
+      read_mtrr, write_mtrr },
+    { MSR_IA32_MTRR_FIX64K_00000, MSR_IA32_MTRR_FIX4K_F8000, HANDLER, 0, read_mtrr, write_mtrr },
+    { MSR_IA32_PAT, MSR_IA32_PAT, PASS, 0, NULL, NULL },
+    { MSR_IA32_MTRR_DEF_TYPE, MSR_IA32_MTRR_DEF_TYPE, HANDLER, 0, read_mtrr, write_mtrr },
+    { MSR_IA32_TSC_DEADLINE, MSR_IA32_TSC_DEADLINE, HANDLER, 0, intc_read, intc_write },
+    { MSR_IA32_X2APIC_BASE, MSR_IA32_X2APIC_BASE + 0xff, HANDLER, 0, intc_read, intc_write },
+    { MSR_IA32_XSS, MSR_IA32_XSS, VALUE, 0, NULL, write_xss },
+    { MSR_KVM_WALL_CLOCK_NEW, MSR_KVM_WALL_CLOCK_NEW, HANDLER, 0, NULL, pvclock_write_wall },
+    { MSR_KVM_SYSTEM_TIME_NEW, MSR_KVM_SYSTEM_TIME_NEW, HANDLER, 0, NULL, pvclock_write_system },
+    { MSR_KVM_PV_EOI_EN, MSR_KVM_PV_EOI_EN, HANDLER, 0, NULL, write_pv_eoi },
+    { MSR_IA32_EFER, MSR_IA32_EFER, READ_PASS, 0, NULL, write_efer },
+    /* switched by kernel/guest_state.c, of no meaning to the hypervisor */
+    { MSR_IA32_STAR, MSR_IA32_FMASK, PASS, 0, NULL, NULL },
+    { MSR_IA32_FS_BASE, MSR_IA32_KERNEL_GS_BASE, PASS, 0, NULL, NULL },
+};
+
+/* Exists only where RDTSCP does. */
+static const struct msr_row tsc_aux = { MSR_IA32_TSC_AUX, MSR_IA32_TSC_AUX, PASS, 0, NULL, NULL };
+
+static const struct msr_row *find(uint32_t msr)
+{
+    size_t low = 0, high = ARRAY_SIZE(rows);
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (msr < rows[middle].first)
+            high = middle;
+        else if (msr > rows[middle].last)
+            low = middle + 1;
+        else
+            return &rows[middle];
+    }
+    return NULL;
+}
+
+static void let_pass(struct vm *vm, const struct msr_row *row)
+{
+    unsigned how = row->access == PASS ? 0 : VINTERCEPT_WRITE;
+
+    if (row->access != PASS && row->access != READ_PASS)
+        return;
+    for (uint32_t msr = row->first; msr <= row->last; msr++)
+        backend->intercept_msr(vm, msr, how);
+}
+
+int msr_init(struct vcpu *v)
+{
+    v->msrs = vm_alloc(v->vm, sizeof(*v->msrs));
+    if (!v->msrs)
+        return -ENOMEM;
+    v->msrs->misc_enable = MISC_ENABLE_FAST_STRINGS | MISC_ENABLE_BTS_UNAVAILABLE |
+                           MISC_ENABLE_PEBS_UNAVAILABLE;
+    v->msrs->mtrr_def_type = MTRR_DEF_TYPE_E | MEM_TYPE_WB;
+    if (v->id != 0)
+        return 0; /* the maps are the VM's */
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        let_pass(v->vm, &rows[i]);
+    if (backend->features() & VFEATURE_RDTSCP)
+        let_pass(v->vm, &tsc_aux);
+    return 0;
+}
+
+static void unknown(struct vcpu *v, const char *what, uint32_t msr)
+{
+    if (v->vm->unknown_msrs++ < VM_UNKNOWN_LOGGED)
+        log_printf("%s: %s 0x%x, which does not exist here: #GP\n", v->vm->name, what, msr);
+}
+
+static int msr_read(struct vcpu *v, uint32_t msr, uint64_t *value)
+{
+    const struct msr_row *row = find(msr);
+
+    if (!row || row->access == PASS || row->access == READ_PASS ||
+        (row->access == HANDLER && !row->read)) {
+        unknown(v, "RDMSR", msr);
+        return -EINVAL;
+    }
+    if (row->read)
+        return row->read(v, msr, value);
+    *value = row->value;
+    return 0;
+}
+
+static int msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
+{
+    const struct msr_row *row = find(msr);
+
+    if (!row || row->access == PASS) {
+        unknown(v, "WRMSR", msr);
+        return -EINVAL;
+    }
+    return row->write ? row->write(v, msr, value) : 0;
+}
+
+static enum verdict on_msr_read(struct vcpu *v, struct vmexit *exit)
+{
+    uint64_t value = 0;
+
+    (void)exit;
+    if (msr_read(v, (uint32_t)v->gpr[RCX], &value)) {
+        vcpu_inject_error(v, VECTOR_GP, 0);
+        return VERDICT_RETRY;
+    }
+    v->gpr[RAX] = (uint32_t)value;
+    v->gpr[RDX] = value >> 32;
+    return VERDICT_NEXT;
+}
+EXIT_HANDLER(EXIT_MSR_READ, on_msr_read);
+
+static enum verdict on_msr_write(struct vcpu *v, struct vmexit *exit)
+{
+    uint64_t value = (uint32_t)v->gpr[RAX] | v->gpr[RDX] << 32;
+
+    (void)exit;
+    if (msr_write(v, (uint32_t)v->gpr[RCX], value)) {
+        vcpu_inject_error(v, VECTOR_GP, 0);
+        return VERDICT_RETRY;
+    }
+    return VERDICT_NEXT;
+}
+EXIT_HANDLER(EXIT_MSR_WRITE, on_msr_write);
+
+int policy_init(struct vcpu *v)
+{
+    int err = cpuid_init(v);
+
+    return err ? err : msr_init(v);
+}
+
+uint64_t policy_address_mask(void)
+{
+    return BIT(x86_cpuid(CPUID_ADDRESS_SIZES, 0).eax & 0xff) - 1;
+}
+
+/* CR4 bits by the CPUID bit that brings them. */
+uint64_t policy_cr4_mask(void)
+{
+    struct cpuid_regs one = x86_cpuid(CPUID_FEATURES, 0), seven = x86_cpuid(CPUID_EXT_FEATURES, 0);
+    uint64_t mask = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE |
+                    CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT;
+
+    mask |= one.ecx & CPUID_1_ECX_PCID ? CR4_PCIDE : 0;
+    mask |= one.ecx & CPUID_1_ECX_XSAVE ? CR4_OSXSAVE : 0;
+    mask |= seven.ebx & CPUID_7_EBX_FSGSBASE ? CR4_FSGSBASE : 0;
+    mask |= seven.ebx & CPUID_7_EBX_SMEP ? CR4_SMEP : 0;
+    mask |= seven.ebx & CPUID_7_EBX_SMAP ? CR4_SMAP : 0;
+    mask |= seven.ecx & CPUID_7_ECX_UMIP ? CR4_UMIP : 0;
+    return mask;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The end (root mode): a bug of ours stops every CPU, says where and why, and keeps the log in
+ * memory for the loader of the next boot.
+ */
+#include "kernel/panic.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "kernel/cpu.h"
+#include "kernel/hostcon.h"
+#include "kernel/lapic.h"
+#include "kernel/log.h"
+#include "kernel/log_ring.h"
+#include "kernel/option.h"
+#include "kernel/reset.h"
+#include "kernel/smp.h"
+#include "kernel/stacktrace.h"
+#include "kernel/time.h"
+#include "kernel/trap.h"
+#include "kernel/x86.h"
+
+#define PANIC_MESSAGE_MAX 256
+#define PANIC_STOP_NS     100000000u /* how long the other CPUs may take to stop */
+#define NOBODY            UINT32_MAX
+
+static volatile uint32_t panic_cpu = NOBODY;
+static volatile uint32_t panic_stopped;
+
+static _Noreturn void panic_halt(void)
+{
+    for (;;) {
+        x86_cli();
+        x86_hlt();
+    }
+}
+
+void panic_stop_if_other(void)
+{
+    if (panic_cpu == NOBODY || panic_cpu == this_cpu()->index)
+        return;
+    __atomic_fetch_add(&panic_stopped, 1, __ATOMIC_RELEASE);
+    panic_halt();
+}
+
+static void panic_stop_others(void)
+{
+    uint32_t others = smp_online() - 1;
+    uint64_t end = time_tsc() + (time_tsc_hz() ? time_ns_to_ticks(PANIC_STOP_NS) : 0);
+
+    if (!lapic_ready() || others == 0)
+        return;
+    lapic_send_nmi_others();
+    while (__atomic_load_n(&panic_stopped, __ATOMIC_ACQUIRE) < others && time_tsc() < end)
+        x86_pause();
+    log_panicking = true;
+    if (panic_stopped < others)
+        log_printf("%u CPUs do not stop\n", others - panic_stopped);
+}
+
+/* The first CPU goes on; any other stops here, and so does a panic inside of a panic. */
+static void panic_begin(void)
+{
+    uint32_t expected = NOBODY;
+
+    x86_cli();
+    if (__atomic_compare_exchange_n(&panic_cpu, &expected, this_cpu()->index, false,
+                                    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
+        panic_stop_others();
+        log_panicking = true;
+        hostcon_panic();
+        return;
+    }
+    panic_stop_if_other();
+    log_printf("panic inside of a panic\n");
+    panic_halt();
+}
+
+static void panic_print_frame(const struct trap_frame *f)
+{
+    log_printf("rip %016lx rsp %016lx rflags %08lx cs %lx ss %lx\n", f->rip, f->rsp, f->rflags,
+               f->cs, f->ss);
+    log_printf("rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", f->rax, f->rbx, f->rcx, f->rdx);
+    log_printf("rsi %016lx rdi %016lx rbp %016lx r8  %016lx\n", f->rsi, f->rdi, f->rbp, f->r8);
+    log_printf("r9  %016lx r10 %016lx r11 %016lx r12 %016lx\n", f->r9, f->r10, f->r11, f->r12);
+    log_printf("r13 %016lx r14 %016lx r15 %016lx\n", f->r13, f->r14, f->r15);
+}
+
+static void panic_print_control(void)
+{
+    log_printf("cr0 %016lx cr2 %016lx cr3 %016lx cr4 %016lx\n", x86_read_cr0(), x86_read_cr2(),
+               x86_read_cr3(), x86_read_cr4());
+}
+
+static _Noreturn void panic_end(void)
+{
+    SET_FOREACH(hook, panic_hook)
+    (*hook)->print();
+    if (option_has("panic=reset")) {
+        log_printf("resetting\n");
+        reset_machine();
+    }
+    log_printf("halted; the log stays in memory until power is switched off\n");
+    panic_halt();
+}
+
+void panic_frame(const struct trap_frame *frame, const char *format, ...)
+{
+    char message[PANIC_MESSAGE_MAX];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    panic_begin();
+    log_printf("PANIC on CPU %u: %s\n", this_cpu()->index, message);
+    if (frame)
+        panic_print_frame(frame);
+    panic_print_control();
+    if (frame)
+        stacktrace_print(frame->rip, frame->rsp);
+    panic_end();
+}
+
+void panic_at(const char *file, int line, const char *format, ...)
+{
+    char message[PANIC_MESSAGE_MAX];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    panic_begin();
+    log_printf("PANIC on CPU %u: %s:%d: %s\n", this_cpu()->index, file, line, message);
+    panic_print_control();
+    stacktrace_print(0, (uint64_t)(uintptr_t)__builtin_frame_address(0));
+    panic_end();
+}

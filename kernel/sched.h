@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which vCPU a physical CPU runs: its only one (exclusive), or each of those that share it in
+ * turn, for a time slice. Everything here runs on the CPU itself unless stated.
+ */
+#ifndef KERNEL_SCHED_H
+#define KERNEL_SCHED_H
+
+#include "kernel/types.h"
+
+struct cpu;
+struct vcpu;
+
+/* What a CPU does for the rest of its life, after start-up. */
+void sched_loop(void) __attribute__((noreturn));
+
+/* This CPU has something to do outside of guests (after an interrupt). */
+bool sched_house_waits(void);
+
+/* Adds a vCPU to its CPU's queue; removes it. Called through work_call on that CPU. */
+void sched_add(struct vcpu *vcpu);
+void sched_remove(struct vcpu *vcpu);
+
+/* Makes this vCPU the one whose state is in the CPU; puts the former one away. */
+void sched_load(struct vcpu *vcpu);
+/* Puts away whatever is loaded. */
+void sched_release_cpu(void);
+
+/* The CPU for the next shared vCPU: the one with the fewest among those that nobody has
+ * exclusively. Any CPU, VM list lock held. NULL: there is none. */
+struct cpu *sched_place(void);
+/* Takes a CPU out of sharing, or puts it back. -EBUSY: not possible (CPU 0, or in use). */
+int sched_reserve(struct cpu *cpu);
+void sched_unreserve(struct cpu *cpu);
+
+#endif

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of a vCPU: requests, event injection and the loop around the guest (root mode).
+ */
+#include "kernel/vcpu.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "kernel/exit.h"
+#include "kernel/guest_state.h"
+#include "kernel/log.h"
+#include "kernel/page.h"
+#include "kernel/sched.h"
+#include "kernel/time.h"
+#include "kernel/vm.h"
+#include "kernel/x86.h"
+
+#define VCPU_ORDER 1u /* struct vcpu: two pages */
+_Static_assert(sizeof(struct vcpu) <= PAGE_SIZE << VCPU_ORDER, "struct vcpu");
+
+#define WAKES (VCPU_REQ_IRQ | VCPU_REQ_NMI | VCPU_REQ_INIT | VCPU_REQ_STOP)
+
+uint64_t vcpu_get(struct vcpu *v, enum vreg reg)
+{
+    return backend->get(v, reg);
+}
+
+void vcpu_set(struct vcpu *v, enum vreg reg, uint64_t value)
+{
+    backend->set(v, reg, value);
+}
+
+uint64_t vcpu_gpr(struct vcpu *v, unsigned number)
+{
+    return number == RSP ? backend->get(v, VREG_RSP) : v->gpr[number];
+}
+
+void vcpu_set_gpr(struct vcpu *v, unsigned number, uint64_t value)
+{
+    if (number == RSP)
+        backend->set(v, VREG_RSP, value);
+    else
+        v->gpr[number] = value;
+}
+
+unsigned vcpu_cpl(struct vcpu *v)
+{
+    struct vsegment ss;
+
+    /* SDM 3C, "Guest Register State": the DPL of SS is the CPL */
+    backend->get_segment(v, VSEG_SS, &ss);
+    return ss.access >> 5 & 3;
+}
+
+bool vcpu_64bit(struct vcpu *v)
+{
+    struct vsegment cs;
+
+    if (!(backend->get(v, VREG_EFER) & EFER_LMA))
+        return false;
+    backend->get_segment(v, VSEG_CS, &cs);
+    return cs.access & SEGMENT_ACCESS_L;
+}
+
+void vcpu_request(struct vcpu *v, uint32_t requests)
+{
+    __atomic_fetch_or(&v->requests, requests, __ATOMIC_SEQ_CST);
+    if (v->cpu == this_cpu())
+        return; /* looked at before its next entry */
+    if (v->mode == VCPU_IN_GUEST || v->mode == VCPU_OUT)
+        cpu_kick(v->cpu);
+}
+
+bool vcpu_runnable(const struct vcpu *v)
+{
+    switch (v->state) {
+    case VCPU_RUNNABLE:
+        return true;
+    case VCPU_HALTED:
+        return v->requests & WAKES;
+    case VCPU_WAIT_SIPI:
+        return v->requests & (VCPU_REQ_SIPI | VCPU_REQ_STOP);
+    default:
+        return false;
+    }
+}
+
+/* SDM 3A, "MP Initialization Protocol": INIT leaves the CPU waiting; the boot CPU restarts. */
+static void take_init(struct vcpu *v)
+{
+    if (v->id == 0) {
+        vm_reset(v->vm, "INIT on the boot CPU");
+        return;
+    }
+    memset(v->gpr, 0, sizeof(v->gpr));
+    v->event.type = VEVENT_NONE;
+    v->nmi_pending = false;
+    backend->vcpu_reset(v);
+    if (v->vm->intc)
+        v->vm->intc->reset(v);
+    v->state = VCPU_WAIT_SIPI;
+}
+
+static void take_sipi(struct vcpu *v)
+{
+    struct vsegment cs;
+
+    if (v->state != VCPU_WAIT_SIPI)
+        return;
+    backend->get_segment(v, VSEG_CS, &cs);
+    cs.selector = (uint16_t)(v->sipi_vector << 8);
+    cs.base = (uint64_t)v->sipi_vector << 12;
+    backend->set_segment(v, VSEG_CS, &cs);
+    backend->set(v, VREG_RIP, 0);
+    v->state = VCPU_RUNNABLE;
+}
+
+static void arm_timer(struct vcpu *v)
+{
+    backend->set_timer(v, MIN(vcpu_next_deadline(v), v->slice_end));
+}
+
+static void set_windows(struct vcpu *v, unsigned windows)
+{
+    if (windows == v->windows)
+        return;
+    v->windows = windows;
+    backend->window(v, windows);
+}
+
+/* Chooses the event of the next entry: one that was interrupted, then an NMI, then an interrupt. */
+static void choose_event(struct vcpu *v)
+{
+    unsigned windows = 0;
+    int vector;
+
+    if (v->nmi_pending && !v->event.type && backend->nmi_ready(v)) {
+        v->event = (struct vevent){ .type = VEVENT_NMI, .vector = VECTOR_NMI };
+        v->nmi_pending = false;
+    }
+    if (v->nmi_pending)
+        windows |= VWINDOW_NMI;
+    if (v->vm->intc->has(v)) {
+        if (!v->event.type && backend->interruptible(v)) {
+            vector = v->vm->intc->take(v);
+            if (vector >= 0)
+                v->event = (struct vevent){ .type = VEVENT_INTERRUPT, .vector = (uint8_t)vector };
+            if (v->vm->intc->has(v))
+                windows |= VWINDOW_IRQ;
+        } else {
+            windows |= VWINDOW_IRQ;
+        }
+    }
+    set_windows(v, windows);
+}
+
+static bool ends_halt(struct vcpu *v)
+{
+    return v->nmi_pending || (v->vm->intc->has(v) && backend->interruptible(v));
+}
+
+/* Carries out what others asked for. False: leave the loop. */
+static bool serve_requests(struct vcpu *v)
+{
+    uint32_t requests = __atomic_exchange_n(&v->requests, 0, __ATOMIC_SEQ_CST);
+
+    if (requests & VCPU_REQ_STOP) {
+        v->state = VCPU_STOPPED;
+        return false;
+    }
+    if (requests & VCPU_REQ_FLUSH)
+        backend->flush(v->vm);
+    if (requests & VCPU_REQ_INIT)
+        take_init(v);
+    if (requests & VCPU_REQ_SIPI)
+        take_sipi(v);
+    if (requests & VCPU_REQ_TIMER)
+        arm_timer(v);
+    if (requests & VCPU_REQ_NMI)
+        v->nmi_pending = true;
+    if (v->state == VCPU_HALTED && ends_halt(v))
+        v->state = VCPU_RUNNABLE;
+    if (v->state == VCPU_RUNNABLE && (requests & (VCPU_REQ_IRQ | VCPU_REQ_NMI)))
+        choose_event(v);
+    if (requests & VCPU_REQ_YIELD)
+        return false;
+    return v->state == VCPU_RUNNABLE;
+}
+
+static void account(struct vcpu *v, const struct vmexit *exit, uint64_t start)
+{
+    uint64_t cycles = time_tsc() - start;
+
+    v->stats.exits++;
+    v->stats.cycles += cycles;
+    v->stats.by_code[exit->code]++;
+    v->stats.cycles_by_code[exit->code] += cycles;
+}
+
+static void trace(struct vcpu *v, const struct vmexit *exit, uint64_t tsc)
+{
+    struct vcpu_trace *t = &v->trace[v->trace_next++ % VCPU_HISTORY];
+
+    t->code = exit->code;
+    t->kind = exit->kind;
+    t->rip = exit->length ? v->rip : 0;
+    t->tsc = tsc;
+}
+
+void vcpu_run(struct vcpu *v)
+{
+    struct vmexit exit;
+    bool stay = true;
+
+    v->mode = VCPU_EXITING;
+    while (stay) {
+        if (unlikely(v->requests) && !serve_requests(v))
+            break;
+        if (unlikely(v->event.type)) {
+            backend->inject(v);
+            v->event.type = VEVENT_NONE;
+        }
+        /* A request that comes before this store is seen below; one after it sends a kick. */
+        __atomic_store_n(&v->mode, VCPU_IN_GUEST, __ATOMIC_SEQ_CST);
+        if (unlikely(v->requests)) {
+            v->mode = VCPU_EXITING;
+            continue;
+        }
+        backend->run(v, &exit);
+        v->mode = VCPU_EXITING;
+        uint64_t start = time_tsc();
+        trace(v, &exit, start);
+        stay = exit_dispatch(v, &exit);
+        account(v, &exit, start);
+    }
+    __atomic_store_n(&v->mode, VCPU_OUT, __ATOMIC_SEQ_CST);
+}
+
+struct create_call {
+    struct vcpu *vcpu;
+    int err;
+};
+
+static void create_on_cpu(void *arg)
+{
+    struct create_call *call = arg;
+
+    sched_release_cpu();
+    sched_add(call->vcpu);
+    call->err = backend->vcpu_init(call->vcpu);
+}
+
+int vcpu_create(struct vm *vm, uint32_t id, struct cpu *cpu, bool exclusive)
+{
+    hpa_t block = page_alloc(VCPU_ORDER);
+    struct create_call call;
+    struct vcpu *v;
+
+    if (block == PAGE_NONE)
+        return -ENOMEM;
+    v = page_ptr(block);
+    v->vm = vm;
+    v->id = id;
+    v->apic_id = id;
+    v->cpu = cpu;
+    v->exclusive = exclusive;
+    v->slice_end = VTIMER_OFF;
+    v->state = VCPU_WAIT_SIPI;
+    vm->vcpus[id] = v;
+    call.vcpu = v;
+    work_call(cpu, create_on_cpu, &call);
+    if (!call.err)
+        call.err = guest_state_init(v);
+    if (call.err)
+        vcpu_destroy(v);
+    return call.err;
+}
+
+static void release_on_cpu(void *arg)
+{
+    struct vcpu *v = arg;
+
+    if (this_cpu()->current == v)
+        sched_release_cpu();
+    sched_remove(v);
+    backend->vcpu_fini(v);
+}
+
+void vcpu_destroy(struct vcpu *v)
+{
+    work_call(v->cpu, release_on_cpu, v);
+    guest_state_fini(v);
+    v->vm->vcpus[v->id] = NULL;
+    page_free(page_hpa(v), VCPU_ORDER);
+}
+
+struct loaded_call {
+    struct vcpu *vcpu;
+    void (*fn)(struct vcpu *vcpu, void *arg);
+    void *arg;
+};
+
+static void call_loaded(void *arg)
+{
+    struct loaded_call *call = arg;
+
+    sched_load(call->vcpu);
+    call->fn(call->vcpu, call->arg);
+}
+
+void vcpu_call(struct vcpu *v, void (*fn)(struct vcpu *vcpu, void *arg), void *arg)
+{
+    struct loaded_call call = { v, fn, arg };
+
+    work_call(v->cpu, call_loaded, &call);
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* One virtual CPU: its registers, what is pending for it, where it runs. */
+#ifndef KERNEL_VCPU_H
+#define KERNEL_VCPU_H
+
+#include "kernel/backend.h"
+#include "kernel/cpu.h"
+#include "kernel/exit.h"
+#include "kernel/types.h"
+#include "kernel/x86_regs.h"
+
+struct vm;
+
+/* Order of the instruction encoding (SDM 2A, Table 2-2). */
+enum gpr { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15, GPRS };
+
+enum vcpu_mode {
+    VCPU_OUT = 0,  /* not on a CPU */
+    VCPU_IN_GUEST, /* executing guest code: a change for it needs a kick */
+    VCPU_EXITING,  /* in root mode: looks at its requests before the next entry */
+};
+
+enum vcpu_state {
+    VCPU_WAIT_SIPI = 0, /* after INIT */
+    VCPU_RUNNABLE,
+    VCPU_HALTED,        /* HLT: until an interrupt */
+    VCPU_STOPPED,       /* its VM has ended */
+};
+
+/* Requests: what other CPUs, devices and timers want of a vCPU before its next entry. */
+enum vcpu_request {
+    VCPU_REQ_IRQ = 1u << 0,   /* look at the interrupt controller */
+    VCPU_REQ_NMI = 1u << 1,
+    VCPU_REQ_INIT = 1u << 2,
+    VCPU_REQ_SIPI = 1u << 3,  /* start at sipi_vector */
+    VCPU_REQ_STOP = 1u << 4,  /* the VM ends */
+    VCPU_REQ_YIELD = 1u << 5, /* leave the run loop: time slice over or work waits */
+    VCPU_REQ_FLUSH = 1u << 6, /* nested translations changed */
+    VCPU_REQ_TIMER = 1u << 7, /* the list of timers changed */
+};
+
+/* What vcpu_set changed in the neutral copies below; the backend writes it at the next entry. */
+enum vcpu_dirty { VCPU_DIRTY_RIP = 1, VCPU_DIRTY_RFLAGS = 2, VCPU_DIRTY_SHADOW = 4 };
+
+/* Bits of vcpu->shadow (the encoding of SDM 3C, "Guest Non-Register State"). */
+#define VCPU_SHADOW_MASK 3u
+
+/* An event for the guest: SDM 3C, "VM-Entry Controls for Event Injection". */
+enum vevent_type {
+    VEVENT_NONE = 0,
+    VEVENT_INTERRUPT,
+    VEVENT_NMI,
+    VEVENT_EXCEPTION,
+    VEVENT_SOFT_INTERRUPT, /* INT n: RIP is the instruction's, length counts */
+    VEVENT_SOFT_EXCEPTION, /* INT3, INTO */
+    VEVENT_ICEBP,
+};
+struct vevent {
+    uint8_t type; /* enum vevent_type */
+    uint8_t vector;
+    bool has_error_code;
+    uint8_t length;
+    uint32_t error_code;
+};
+
+/* A one-shot timer of a vCPU: fn runs on the vCPU's CPU in root mode, never early. */
+struct vtimer {
+    uint64_t deadline; /* host TSC; VTIMER_OFF: not armed */
+    void (*fn)(struct vtimer *timer);
+    void *owner;
+    struct vcpu *vcpu;
+    struct vtimer *next;
+};
+#define VTIMER_OFF (~0ull)
+
+#define VCPU_EXIT_CODES 256 /* compact hardware codes that are counted */
+#define VCPU_HISTORY 16     /* last exits that are kept for a report; a power of two */
+
+struct vcpu_stats {
+    uint64_t exits;
+    uint64_t cycles; /* TSC ticks spent between exit and entry */
+    uint64_t by_code[VCPU_EXIT_CODES];
+    uint64_t cycles_by_code[VCPU_EXIT_CODES];
+};
+
+struct vcpu_trace {
+    uint32_t code;
+    uint8_t kind;
+    uint64_t rip;
+    uint64_t tsc;
+};
+
+struct vcpu {
+    uint64_t gpr[GPRS]; /* first: the entry code walks over it; RSP is kept by the backend */
+    uint64_t host_rsp;  /* second: of the entry code */
+
+    /* Neutral copies, valid after an exit caused by an instruction; see vcpu_rip() */
+    uint64_t rip;
+    uint64_t rflags;
+    uint32_t shadow; /* VCPU_SHADOW_MASK: STI or MOV SS blocks interrupts for one instruction */
+    uint32_t dirty;  /* enum vcpu_dirty */
+
+    volatile uint32_t requests; /* enum vcpu_request, atomic */
+    volatile uint32_t mode;     /* enum vcpu_mode */
+    volatile uint32_t state;    /* enum vcpu_state; changed on its own CPU only, or when OUT */
+    uint32_t sipi_vector;
+
+    struct vevent event;     /* to be injected at the next entry */
+    bool nmi_pending;        /* an NMI waits until the guest can take it */
+    unsigned windows;        /* mask of enum vwindow that the backend watches */
+    uint64_t slice_end;      /* host TSC; VTIMER_OFF: nobody else wants this CPU */
+    struct vtimer *timers;
+
+    struct vm *vm;
+    uint32_t id; /* within its VM */
+    uint32_t apic_id;
+    struct cpu *cpu;         /* where it runs */
+    bool exclusive;          /* nobody else runs there */
+    struct vcpu *sched_next; /* kernel/sched.c */
+    void *backend;           /* struct vmx_vcpu */
+    void *lapic;             /* drivers/vlapic.c */
+    void *fpu;               /* XSAVE area of the guest; kernel/fpu.c */
+    struct vcpu_msrs *msrs;    /* kernel/msr.c: MSRs that are kept in software */
+    void *switched;    /* struct guest_state; kernel/guest_state.c */
+    uint64_t xcr0;
+    struct cpuid_table *cpuid; /* kernel/cpuid.c */
+
+    struct vcpu_stats stats;
+    uint32_t trace_next;
+    struct vcpu_trace trace[VCPU_HISTORY];
+};
+
+/* Creates vCPU `id` of a VM on a CPU, in the state after INIT. 0, -ENOMEM. On CPU 0. */
+int vcpu_create(struct vm *vm, uint32_t id, struct cpu *cpu, bool exclusive);
+/* It must be OUT for good. On CPU 0. */
+void vcpu_destroy(struct vcpu *vcpu);
+/* Runs fn on the vCPU's CPU with the vCPU loaded, and waits. The vCPU must not be running. */
+void vcpu_call(struct vcpu *vcpu, void (*fn)(struct vcpu *vcpu, void *arg), void *arg);
+
+/* Runs the vCPU on this CPU until it halts, stops or has to yield. */
+void vcpu_run(struct vcpu *vcpu);
+
+/* Sets request bits and makes sure that the vCPU sees them soon. From any CPU. */
+void vcpu_request(struct vcpu *vcpu, uint32_t requests);
+
+/* Runs timers that are due. On the vCPU's CPU. */
+void vcpu_run_timers(struct vcpu *vcpu);
+/* The earliest deadline of the vCPU's timers; VTIMER_OFF: none. */
+uint64_t vcpu_next_deadline(const struct vcpu *vcpu);
+/* Is there something for it to do: runnable, or a request that ends its halt? */
+bool vcpu_runnable(const struct vcpu *vcpu);
+
+/* A register operand of an instruction, RSP included. */
+uint64_t vcpu_gpr(struct vcpu *vcpu, unsigned number);
+void vcpu_set_gpr(struct vcpu *vcpu, unsigned number, uint64_t value);
+
+/* Current privilege level; true in 64-bit mode (not compatibility mode). */
+unsigned vcpu_cpl(struct vcpu *vcpu);
+bool vcpu_64bit(struct vcpu *vcpu);
+
+/* Registers beyond the GPRs. Only on the vCPU's CPU, or while it is OUT and loaded. */
+uint64_t vcpu_get(struct vcpu *vcpu, enum vreg reg);
+void vcpu_set(struct vcpu *vcpu, enum vreg reg, uint64_t value);
+
+/* Queues an exception of the guest's own doing; merges into #DF or a triple fault by the rules
+ * of SDM 3A, "Interrupt 8--Double Fault Exception". */
+void vcpu_inject_exception(struct vcpu *vcpu, uint8_t vector);
+void vcpu_inject_error(struct vcpu *vcpu, uint8_t vector, uint32_t error_code);
+/* #DB with these bits in DR6. */
+void vcpu_inject_debug(struct vcpu *vcpu, uint64_t dr6);
+
+/* Arms or disarms (VTIMER_OFF) a timer. On the vCPU's CPU or with the VM's lock held. */
+void vtimer_init(struct vtimer *timer, struct vcpu *vcpu, void (*fn)(struct vtimer *), void *owner);
+void vtimer_set(struct vtimer *timer, uint64_t deadline);
+
+#endif

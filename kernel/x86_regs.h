@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Names of architectural registers and bits, as the manuals spell them (SDM 4, Model-Specific
+ * Registers; SDM 3A, Control Registers, 2.5; APM 2 for what AMD added). For C and for .S files.
+ */
+#ifndef KERNEL_X86_REGS_H
+#define KERNEL_X86_REGS_H
+
+#ifdef __ASSEMBLER__
+#define X86_BIT(n) (1 << (n))
+#else
+#define X86_BIT(n) (1ull << (n))
+#endif
+
+/* Control registers */
+#define CR0_PE X86_BIT(0)
+#define CR0_MP X86_BIT(1)
+#define CR0_EM X86_BIT(2)
+#define CR0_TS X86_BIT(3)
+#define CR0_ET X86_BIT(4)
+#define CR0_NE X86_BIT(5)
+#define CR0_WP X86_BIT(16)
+#define CR0_AM X86_BIT(18)
+#define CR0_NW X86_BIT(29)
+#define CR0_CD X86_BIT(30)
+#define CR0_PG X86_BIT(31)
+
+#define CR3_PCID_MASK 0xfffull
+#define CR3_NOFLUSH X86_BIT(63)
+
+#define CR4_VME X86_BIT(0)
+#define CR4_PVI X86_BIT(1)
+#define CR4_TSD X86_BIT(2)
+#define CR4_DE X86_BIT(3)
+#define CR4_PSE X86_BIT(4)
+#define CR4_PAE X86_BIT(5)
+#define CR4_MCE X86_BIT(6)
+#define CR4_PGE X86_BIT(7)
+#define CR4_PCE X86_BIT(8)
+#define CR4_OSFXSR X86_BIT(9)
+#define CR4_OSXMMEXCPT X86_BIT(10)
+#define CR4_UMIP X86_BIT(11)
+#define CR4_LA57 X86_BIT(12)
+#define CR4_VMXE X86_BIT(13)
+#define CR4_SMXE X86_BIT(14)
+#define CR4_FSGSBASE X86_BIT(16)
+#define CR4_PCIDE X86_BIT(17)
+#define CR4_OSXSAVE X86_BIT(18)
+#define CR4_SMEP X86_BIT(20)
+#define CR4_SMAP X86_BIT(21)
+#define CR4_PKE X86_BIT(22)
+#define CR4_CET X86_BIT(23)
+#define CR4_PKS X86_BIT(24)
+
+#define XCR0_X87 X86_BIT(0)
+#define XCR0_SSE X86_BIT(1)
+#define XCR0_AVX X86_BIT(2)
+#define XCR0_BNDREGS X86_BIT(3)
+#define XCR0_BNDCSR X86_BIT(4)
+#define XCR0_OPMASK X86_BIT(5)
+#define XCR0_ZMM_HI256 X86_BIT(6)
+#define XCR0_HI16_ZMM X86_BIT(7)
+#define XCR0_PKRU X86_BIT(9)
+#define XCR0_TILECFG X86_BIT(17)
+#define XCR0_TILEDATA X86_BIT(18)
+
+#define RFLAGS_CF X86_BIT(0)
+#define RFLAGS_FIXED1 X86_BIT(1)
+#define RFLAGS_PF X86_BIT(2)
+#define RFLAGS_AF X86_BIT(4)
+#define RFLAGS_ZF X86_BIT(6)
+#define RFLAGS_SF X86_BIT(7)
+#define RFLAGS_TF X86_BIT(8)
+#define RFLAGS_IF X86_BIT(9)
+#define RFLAGS_DF X86_BIT(10)
+#define RFLAGS_OF X86_BIT(11)
+#define RFLAGS_IOPL (3 << 12)
+#define RFLAGS_NT X86_BIT(14)
+#define RFLAGS_RF X86_BIT(16)
+#define RFLAGS_VM X86_BIT(17)
+#define RFLAGS_AC X86_BIT(18)
+#define RFLAGS_VIF X86_BIT(19)
+#define RFLAGS_VIP X86_BIT(20)
+#define RFLAGS_ID X86_BIT(21)
+
+#define DR6_B0 X86_BIT(0)
+#define DR6_B1 X86_BIT(1)
+#define DR6_B2 X86_BIT(2)
+#define DR6_B3 X86_BIT(3)
+#define DR6_BD X86_BIT(13)
+#define DR6_BS X86_BIT(14)
+#define DR6_BT X86_BIT(15)
+#define DR6_RTM X86_BIT(16)
+#define DR6_INIT 0xffff0ff0
+#define DR7_GD X86_BIT(13)
+#define DR7_INIT 0x400
+
+/* Exceptions (SDM 3A, Exception and Interrupt Reference, 6.15) */
+#define VECTOR_DE 0
+#define VECTOR_DB 1
+#define VECTOR_NMI 2
+#define VECTOR_BP 3
+#define VECTOR_OF 4
+#define VECTOR_BR 5
+#define VECTOR_UD 6
+#define VECTOR_NM 7
+#define VECTOR_DF 8
+#define VECTOR_TS 10
+#define VECTOR_NP 11
+#define VECTOR_SS 12
+#define VECTOR_GP 13
+#define VECTOR_PF 14
+#define VECTOR_MF 16
+#define VECTOR_AC 17
+#define VECTOR_MC 18
+#define VECTOR_XM 19
+#define VECTOR_VE 20
+#define VECTOR_CP 21
+
+#define PF_ERROR_P X86_BIT(0)
+#define PF_ERROR_W X86_BIT(1)
+#define PF_ERROR_U X86_BIT(2)
+#define PF_ERROR_RSVD X86_BIT(3)
+#define PF_ERROR_I X86_BIT(4)
+#define PF_ERROR_PK X86_BIT(5)
+
+/* MSRs */
+#define MSR_IA32_P5_MC_ADDR 0x0
+#define MSR_IA32_P5_MC_TYPE 0x1
+#define MSR_IA32_TSC 0x10
+#define MSR_IA32_PLATFORM_ID 0x17
+#define MSR_IA32_APIC_BASE 0x1b
+#define MSR_IA32_FEATURE_CONTROL 0x3a
+#define MSR_IA32_TSC_ADJUST 0x3b
+#define MSR_IA32_SPEC_CTRL 0x48
+#define MSR_IA32_PRED_CMD 0x49
+#define MSR_IA32_BIOS_UPDT_TRIG 0x79
+#define MSR_IA32_BIOS_SIGN_ID 0x8b
+#define MSR_IA32_PMC0 0xc1
+#define MSR_PLATFORM_INFO 0xce
+#define MSR_IA32_MPERF 0xe7
+#define MSR_IA32_APERF 0xe8
+#define MSR_IA32_MTRRCAP 0xfe
+#define MSR_IA32_ARCH_CAPABILITIES 0x10a
+#define MSR_IA32_FLUSH_CMD 0x10b
+#define MSR_IA32_TSX_CTRL 0x122
+#define MSR_MISC_FEATURE_ENABLES 0x140
+#define MSR_IA32_SYSENTER_CS 0x174
+#define MSR_IA32_SYSENTER_ESP 0x175
+#define MSR_IA32_SYSENTER_EIP 0x176
+#define MSR_IA32_MCG_CAP 0x179
+#define MSR_IA32_MCG_STATUS 0x17a
+#define MSR_IA32_MCG_CTL 0x17b
+#define MSR_IA32_PERFEVTSEL0 0x186
+#define MSR_IA32_PERF_STATUS 0x198
+#define MSR_IA32_PERF_CTL 0x199
+#define MSR_IA32_CLOCK_MODULATION 0x19a
+#define MSR_IA32_THERM_STATUS 0x19c
+#define MSR_IA32_MISC_ENABLE 0x1a0
+#define MSR_IA32_ENERGY_PERF_BIAS 0x1b0
+#define MSR_IA32_DEBUGCTL 0x1d9
+#define MSR_IA32_SMRR_PHYSBASE 0x1f2
+#define MSR_IA32_MTRR_PHYSBASE0 0x200
+#define MSR_IA32_MTRR_PHYSMASK0 0x201
+#define MSR_IA32_MTRR_FIX64K_00000 0x250
+#define MSR_IA32_MTRR_FIX16K_80000 0x258
+#define MSR_IA32_MTRR_FIX16K_A0000 0x259
+#define MSR_IA32_MTRR_FIX4K_C0000 0x268
+#define MSR_IA32_MTRR_FIX4K_F8000 0x26f
+#define MSR_IA32_PAT 0x277
+#define MSR_IA32_MTRR_DEF_TYPE 0x2ff
+#define MSR_IA32_PERF_GLOBAL_CTRL 0x38f
+#define MSR_IA32_MC0_CTL 0x400
+#define MSR_IA32_MC0_STATUS 0x401
+#define MSR_IA32_MC0_ADDR 0x402
+#define MSR_IA32_MC0_MISC 0x403
+#define MSR_IA32_VMX_BASIC 0x480
+#define MSR_IA32_VMX_PINBASED_CTLS 0x481
+#define MSR_IA32_VMX_PROCBASED_CTLS 0x482
+#define MSR_IA32_VMX_EXIT_CTLS 0x483
+#define MSR_IA32_VMX_ENTRY_CTLS 0x484
+#define MSR_IA32_VMX_MISC 0x485
+#define MSR_IA32_VMX_CR0_FIXED0 0x486
+#define MSR_IA32_VMX_CR0_FIXED1 0x487
+#define MSR_IA32_VMX_CR4_FIXED0 0x488
+#define MSR_IA32_VMX_CR4_FIXED1 0x489
+#define MSR_IA32_VMX_VMCS_ENUM 0x48a
+#define MSR_IA32_VMX_PROCBASED_CTLS2 0x48b
+#define MSR_IA32_VMX_EPT_VPID_CAP 0x48c
+#define MSR_IA32_VMX_TRUE_PINBASED_CTLS 0x48d
+#define MSR_IA32_VMX_TRUE_PROCBASED_CTLS 0x48e
+#define MSR_IA32_VMX_TRUE_EXIT_CTLS 0x48f
+#define MSR_IA32_VMX_TRUE_ENTRY_CTLS 0x490
+#define MSR_IA32_VMX_VMFUNC 0x491
+#define MSR_IA32_VMX_PROCBASED_CTLS3 0x492
+#define MSR_IA32_TSC_DEADLINE 0x6e0
+#define MSR_IA32_X2APIC_BASE 0x800 /* + register offset / 16 */
+#define MSR_IA32_X2APIC_ICR 0x830
+#define MSR_IA32_X2APIC_SELF_IPI 0x83f
+#define MSR_IA32_XSS 0xda0
+#define MSR_IA32_EFER 0xc0000080
+#define MSR_IA32_STAR 0xc0000081
+#define MSR_IA32_LSTAR 0xc0000082
+#define MSR_IA32_CSTAR 0xc0000083
+#define MSR_IA32_FMASK 0xc0000084
+#define MSR_IA32_FS_BASE 0xc0000100
+#define MSR_IA32_GS_BASE 0xc0000101
+#define MSR_IA32_KERNEL_GS_BASE 0xc0000102
+#define MSR_IA32_TSC_AUX 0xc0000103
+/* AMD (APM 2, MSR Cross-Reference) */
+#define MSR_AMD_TSC_RATIO 0xc0000104
+#define MSR_AMD_SYSCFG 0xc0010010
+#define MSR_AMD_HWCR 0xc0010015
+#define MSR_AMD_PATCH_LEVEL 0x8b
+#define MSR_AMD_DE_CFG 0xc0011029
+#define MSR_AMD_VM_CR 0xc0010114
+#define MSR_AMD_VM_HSAVE_PA 0xc0010117
+#define MSR_AMD_VIRT_SPEC_CTRL 0xc001011f
+
+#define EFER_SCE X86_BIT(0)
+#define EFER_LME X86_BIT(8)
+#define EFER_LMA X86_BIT(10)
+#define EFER_NXE X86_BIT(11)
+#define EFER_SVME X86_BIT(12)
+#define EFER_LMSLE X86_BIT(13)
+#define EFER_FFXSR X86_BIT(14)
+#define EFER_TCE X86_BIT(15)
+
+#define FEATURE_CONTROL_LOCKED X86_BIT(0)
+#define FEATURE_CONTROL_VMX_IN_SMX X86_BIT(1)
+#define FEATURE_CONTROL_VMX_OUTSIDE_SMX X86_BIT(2)
+#define VM_CR_LOCK X86_BIT(3)
+#define VM_CR_SVMDIS X86_BIT(4)
+
+#define APIC_BASE_BSP X86_BIT(8)
+#define APIC_BASE_EXTD X86_BIT(10)
+#define APIC_BASE_EN X86_BIT(11)
+#define APIC_BASE_ADDRESS 0x000ffffffffff000
+
+#define MISC_ENABLE_FAST_STRINGS X86_BIT(0)
+#define MISC_ENABLE_BTS_UNAVAILABLE X86_BIT(11)
+#define MISC_ENABLE_PEBS_UNAVAILABLE X86_BIT(12)
+#define MISC_ENABLE_MONITOR X86_BIT(18)
+#define MISC_ENABLE_LIMIT_CPUID X86_BIT(22)
+#define MISC_ENABLE_XD_DISABLE X86_BIT(34)
+
+#define SPEC_CTRL_IBRS X86_BIT(0)
+#define SPEC_CTRL_STIBP X86_BIT(1)
+#define SPEC_CTRL_SSBD X86_BIT(2)
+#define PRED_CMD_IBPB X86_BIT(0)
+#define FLUSH_CMD_L1D X86_BIT(0)
+
+#define ARCH_CAP_RDCL_NO X86_BIT(0)
+#define ARCH_CAP_IBRS_ALL X86_BIT(1)
+#define ARCH_CAP_RSBA X86_BIT(2)
+#define ARCH_CAP_SKIP_L1DFL_VMENTRY X86_BIT(3)
+#define ARCH_CAP_SSB_NO X86_BIT(4)
+#define ARCH_CAP_MDS_NO X86_BIT(5)
+#define ARCH_CAP_IF_PSCHANGE_MC_NO X86_BIT(6)
+#define ARCH_CAP_TSX_CTRL X86_BIT(7)
+#define ARCH_CAP_TAA_NO X86_BIT(8)
+
+#define DEBUGCTL_LBR X86_BIT(0)
+#define DEBUGCTL_BTF X86_BIT(1)
+
+#define MCG_CAP_COUNT 0xff
+#define MCG_CAP_CTL_P X86_BIT(8)
+#define MCG_STATUS_RIPV X86_BIT(0)
+#define MCG_STATUS_EIPV X86_BIT(1)
+#define MCG_STATUS_MCIP X86_BIT(2)
+#define MC_STATUS_ADDRV X86_BIT(58)
+#define MC_STATUS_MISCV X86_BIT(59)
+#define MC_STATUS_UC X86_BIT(61)
+#define MC_STATUS_VAL X86_BIT(63)
+#define MC_STATUS_PCC X86_BIT(57)
+
+#define MTRR_DEF_TYPE_FE X86_BIT(10)
+#define MTRR_DEF_TYPE_E X86_BIT(11)
+/* Memory types as MTRRs, PAT and nested page tables encode them */
+#define MEM_TYPE_UC 0
+#define MEM_TYPE_WC 1
+#define MEM_TYPE_WT 4
+#define MEM_TYPE_WP 5
+#define MEM_TYPE_WB 6
+#define MEM_TYPE_UC_MINUS 7
+#define PAT_RESET 0x0007040600070406ull
+
+/* Host page tables (SDM 3A, 4-Level Paging, 4.5) */
+#define PTE_P X86_BIT(0)
+#define PTE_W X86_BIT(1)
+#define PTE_U X86_BIT(2)
+#define PTE_PWT X86_BIT(3)
+#define PTE_PCD X86_BIT(4)
+#define PTE_A X86_BIT(5)
+#define PTE_D X86_BIT(6)
+#define PTE_PS X86_BIT(7)      /* in a leaf above level 1 */
+#define PTE_PAT_4K X86_BIT(7)  /* in a level 1 leaf */
+#define PTE_G X86_BIT(8)
+#define PTE_PAT_LARGE X86_BIT(12)
+#define PTE_NX X86_BIT(63)
+#define PTE_ADDRESS 0x000ffffffffff000
+
+#endif

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: MIT
+"""How Mullion is started under Bochs (build host)."""
+
+import os
+import string
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+MODEL = "corei7_skylake_x"
+BANNER_LINES = 5
+
+
+def problem():
+    """Why Bochs can't be used here, or None."""
+    if not (ROOT / ".cache/bochs/bin/bochs").exists():
+        return "Bochs is not built yet: run scripts/setup.sh bochs"
+    return None
+
+
+def default_model():
+    return os.environ.get("BOCHS_CPU") or MODEL
+
+
+def command(machine, gdb_port=None):
+    """The command line for a machine; writes its configuration into the machine's folder."""
+    template = string.Template((ROOT / "scripts/bochs/bochsrc").read_text())
+    rc = template.substitute(
+        model=machine.cpu_model or default_model(),
+        cpus=machine.cpus,
+        ram=machine.ram >> 20,
+        msrs=ROOT / "scripts/bochs/msrs.txt",
+        image=machine.image,
+        port=machine.port,
+        log=machine.dir / "emulator.log",
+    )
+    binary = ROOT / ".cache/bochs/bin/bochs"
+    if gdb_port is not None:
+        binary = ROOT / ".cache/bochs-debug/bin/bochs"
+        rc += f"gdbstub: enabled=1, port={gdb_port}, text_base=0, data_base=0, bss_base=0\n"
+    path = machine.dir / "bochsrc"
+    path.write_text(rc)
+    machine.banner_lines = BANNER_LINES
+    # -unlock: an emulator that was killed leaves a lock file beside its image.
+    return [str(binary), "-q", "-unlock", "-f", str(path)]

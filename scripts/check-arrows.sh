@@ -1,0 +1,43 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Proves on the build host which folder includes which (docs/architecture.md), and that the neutral
+# folders don't say a vendor's words. Prints each offence; the status is 1 if there is one.
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
+status=0
+
+# complain FOLDER WHY: prints offending lines from standard input, if any.
+complain() {
+    local line
+    while read -r line; do
+        echo "$line: $1"
+        status=1
+    done
+}
+
+# allow FOLDER REGEX: what the quoted includes in a folder may be, from the root of the tree.
+allow() {
+    [ -d "$1" ] || return 0
+    complain "not an include that $1/ may have" < <(
+        grep -rnE --include='*.[chS]' '^[[:space:]]*#[[:space:]]*include[[:space:]]+"' "$1" |
+            grep -vE ":[[:space:]]*#[[:space:]]*include[[:space:]]+\"($2)\""
+    )
+}
+
+allow boot 'boot/[^"]*'
+allow kernel 'kernel/[^"]*|boot/bootinfo\.h|guests/abi\.h'
+allow vmx 'vmx/[^"]*|kernel/[^"]*'
+allow svm 'svm/[^"]*|kernel/[^"]*'
+allow guests 'guests/[^"]*'
+allow tools 'tools/[^"]*|guests/abi\.h'
+allow drivers 'drivers/[^"]*|guests/abi\.h|kernel/[^"]*'
+# Of the kernel, devices see what faces devices: no page tables, no pages, no backend, no scheduler.
+complain "not a device-facing header" < <(
+    grep -rnE --include='*.[chS]' '#[[:space:]]*include[[:space:]]+"kernel/(backend|pt[a-z_]*|page|sched|hostmap)\.h"' \
+        drivers 2>/dev/null
+)
+complain "a vendor's word in a neutral folder" < <(
+    grep -rnwiE --include='*.[chS]' 'vmcs|vmcb|ept|npt' kernel drivers 2>/dev/null
+)
+exit $status

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+"""A run without a terminal: log files, an outcome, a status (build host).
+
+In the folder OUT: mullion.log (the hypervisor), serial.log (COM1, firmware included), <vm>.log
+(each VM's console) and result.json. The format is described in docs/headless.md.
+"""
+
+import json
+import time
+
+PASSED, FAILED, TIMED_OUT = 0, 1, 124
+SETTLE = 1.0  # seconds in which a last line may still be completed
+OWN_FILES = {"log": "mullion.log", "serial": "serial.log"}
+
+
+class Logs:
+    """Writes what is new on the machine's channels to their files."""
+
+    def __init__(self, machine, out):
+        self.machine, self.out, self.written = machine, out, {}
+        for name in ("log", "serial"):
+            (out / OWN_FILES[name]).write_text("")
+
+    def write(self):
+        for channel, text in self.machine.text.items():
+            start = self.written.get(channel, 0)
+            if start == len(text):
+                continue
+            path = self.out / OWN_FILES.get(channel, f"{channel}.log")
+            with open(path, "a" if start else "w", encoding="utf-8", newline="") as log:
+                log.write(text[start:])
+            self.written[channel] = len(text)
+
+
+def outcome(machine, alive, late):
+    """(status, word, message) once the run is over, or None while it goes on."""
+    error = machine.loader_error()
+    if error:
+        return FAILED, "loader error", error
+    panic = machine.event("panic")
+    if panic:
+        return FAILED, "panic", panic.get("message", "the hypervisor panicked; see mullion.log")
+    done = machine.event("done")
+    if done:
+        status = FAILED if done.get("status") else PASSED
+        failed = [e["vm"] for e in machine.events if e["event"] == "end" and e.get("exit_status")]
+        told = f"ended with another status than 0: {', '.join(failed)}" if failed else "all ended"
+        return status, "done", told
+    if not alive:
+        return FAILED, "emulator ended", f"the emulator ended by itself\n{machine.died()}"
+    if late:
+        return TIMED_OUT, "time-out", "the time-out came before every VM had ended"
+    return None
+
+
+def vm_results(machine):
+    """One entry per VM that was defined, the last of its ends counting."""
+    results = {}
+    for event in machine.events:
+        if event["event"] == "vm":
+            results[event["name"]] = {"name": event["name"], "id": event["id"], "state": "running"}
+        elif event["event"] == "end":
+            entry = results.setdefault(event["vm"], {"name": event["vm"]})
+            entry.update({k: v for k, v in event.items() if k not in ("event", "vm")})
+    return list(results.values())
+
+
+def run(machine, out, timeout):
+    """Runs a started machine to its end; writes the files; returns the content of result.json."""
+    start = time.monotonic()
+    logs = Logs(machine, out)
+    verdict = None
+    while verdict is None:
+        alive = machine.pump(0.5)
+        logs.write()
+        verdict = outcome(machine, alive, time.monotonic() - start > timeout)
+    end = time.monotonic() + (SETTLE if verdict[1] in ("loader error", "panic") else 0)
+    while time.monotonic() < end and machine.pump(0.1):
+        pass
+    if verdict[1] == "loader error":
+        verdict = outcome(machine, True, False)
+    logs.write()
+    status, word, message = verdict
+    result = {
+        "version": 1,
+        "status": status,
+        "outcome": word,
+        "message": message,
+        "emulator": machine.emu,
+        "cpus": machine.cpus,
+        "memory": machine.ram,
+        "seconds": round(time.monotonic() - start, 1),
+        "vms": vm_results(machine),
+    }
+    (out / "result.json").write_text(json.dumps(result, indent=2) + "\n")
+    return result

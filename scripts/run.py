@@ -1,0 +1,125 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Boots Mullion in an emulator: with this terminal as its serial line, or headless (build host).
+
+Set by environment (make run NAME=value): EMU=bochs|qemu-kvm|qemu-tcg, CPUS, RAM, BOCHS_CPU,
+MANIFEST, OPTIONS (boot option words), HEADLESS=1 with TIMEOUT (seconds) and OUT (folder).
+Exit status of a headless run: 0 every VM ended with status 0, 1 not so, 124 time-out.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import termios
+import tty
+from pathlib import Path
+
+import emulator
+import headless
+import image
+
+ROOT = Path(__file__).resolve().parent.parent
+DEMO = ROOT / "build/demo/manifest.yaml"
+LEAVE = b"\x1d"  # Ctrl-]: the hypervisor's monitor has Ctrl-A
+UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+
+def setting(name, default):
+    return os.environ.get(name) or default
+
+
+def size(text):
+    """'512M' in bytes."""
+    unit = UNITS.get(text[-1:].upper())
+    number = text[:-1] if unit else text
+    if not number.isdigit():
+        raise SystemExit(f"run: RAM={text}: expected a number with K, M or G")
+    return int(number) * (unit or 1)
+
+
+def stop(*_):
+    raise SystemExit(130)
+
+
+@contextlib.contextmanager
+def raw_terminal():
+    if not sys.stdin.isatty():
+        yield
+        return
+    before = termios.tcgetattr(0)
+    tty.setraw(0)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(0, termios.TCSADRAIN, before)
+
+
+def interact(machine):
+    """Joins this terminal and the machine's serial line until Ctrl-] or the emulator's end."""
+    left = False
+
+    def typed():
+        nonlocal left
+        data = os.read(0, 4096)
+        if not data:
+            machine.unwatch(sys.stdin)
+        left = LEAVE in data
+        machine.send(data.split(LEAVE)[0])
+
+    def shown(data):
+        os.write(1, data)
+
+    with contextlib.suppress(PermissionError):  # a regular file as input can't be waited for
+        machine.watch(sys.stdin, typed)
+    machine.on_serial = shown
+    with raw_terminal():
+        alive = True
+        while alive and not left:
+            alive = machine.pump(0.5)
+    print("\nrun: left" if left else f"\nrun: the emulator ended\n{machine.died()}")
+    return 0 if left else 1
+
+
+def run_headless(machine, emu):
+    out = Path(setting("OUT", ROOT / "build/run"))
+    out.mkdir(parents=True, exist_ok=True)
+    timeout = int(setting("TIMEOUT", "120"))
+    print(f"run: headless for at most {timeout} s; logs and result.json go to {out}", flush=True)
+    result = headless.run(machine, out, timeout)
+    for vm in result["vms"]:
+        status = vm.get("exit_status", "-")
+        print(f"run: VM {vm['name']}: {vm['state']}, status {status}: {vm.get('reason', '')}")
+    print(f"run: {emu}: {result['outcome']}: {result['message']} ({result['seconds']} s)")
+    return result["status"]
+
+
+def main():
+    emu, why = emulator.choose(os.environ.get("EMU"))
+    if emu is None:
+        raise SystemExit(f"run: no emulator can be used here: {why}")
+    is_headless = setting("HEADLESS", "0") != "0"
+    manifest = Path(setting("MANIFEST", DEMO))
+    if not manifest.is_file():
+        raise SystemExit(f"run: there is no manifest {manifest}")
+    cpus, ram = int(setting("CPUS", "2")), size(setting("RAM", "1G"))
+    options = setting("OPTIONS", "") + (" headless mux" if is_headless else "")
+    signal.signal(signal.SIGTERM, stop)
+    print(f"run: {emu} ({why}); CPUS={cpus} RAM={ram >> 20}M", flush=True)
+    scratch = Path(tempfile.mkdtemp(prefix="mullion-run-"))
+    try:
+        image.build(manifest, scratch / "disk.img", options.strip())
+        with emulator.Machine(scratch / "disk.img", emu, cpus, ram) as machine:
+            if is_headless:
+                return run_headless(machine, emu)
+            print("run: Ctrl-] leaves, Ctrl-A m is the monitor, Ctrl-A 1, 2, ... the consoles")
+            sys.stdout.flush()
+            return interact(machine)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""Debian's stock kernel up to a shell that answers, and down again by poweroff."""
+
+from lib.room import LINUX, TUTOR, seconds
+
+VM = """version: 1
+vms:
+  - name: debian
+    kind: linux
+    cpus: {cpus}
+    memory: 256M
+    kernel: vmlinuz
+    initrd: initrd.img
+    cmdline: console=ttyS0 quiet
+"""
+BESIDE = """  - name: tutor
+    kind: multiboot
+    cpus: {cpus}
+    memory: 64M
+    kernel: tutor.elf
+"""
+PROMPT = r"debian# "
+BOOT_SECONDS = 150
+
+
+def ended(machine, name):
+    event = machine.wait(lambda: machine.event("end", vm=name), 60, f"end of {name}")
+    assert event["end"] == "exit" and event["exit_status"] == 0, event
+
+
+def shell(room, place, vcpus, **settings):
+    machine = room.boot(VM.format(cpus=place), LINUX, **settings)
+    machine.expect("debian", PROMPT, BOOT_SECONDS)
+    machine.send("echo $((6 * 7)) of $(nproc); poweroff\r")
+    machine.expect("debian", rf"^42 of {vcpus}$", 60)
+    ended(machine, "debian")
+    machine.wait(lambda: machine.event("done", status=0), 10, "done")
+
+
+@seconds(300)
+def test_one_vcpu(room):
+    shell(room, "[1]", 1)
+
+
+@seconds(300)
+def test_two_vcpus(room):
+    shell(room, "[1, 2]", 2, cpus=3)
+
+
+@seconds(300)
+def test_shared_cpu(room):
+    """One CPU for housekeeping and the guest."""
+    shell(room, "1", 1, cpus=1)
+
+
+@seconds(300)
+def test_broadwell(room):
+    shell(room, "[1]", 1, cpu_model="broadwell_ult")
+
+
+@seconds(400)
+def test_beside_the_tutor(room):
+    """Two operating systems at once, each on its own CPU; Ctrl-A and a digit switch."""
+    manifest = VM.format(cpus="[1]") + BESIDE.format(cpus="[2]")
+    machine = room.boot(manifest, {**LINUX, **TUTOR}, cpus=3)
+    machine.expect("tutor", "tutor> ", BOOT_SECONDS)
+    machine.expect("debian", PROMPT, BOOT_SECONDS)
+    machine.send("\x011echo I am not Linux\r")
+    machine.expect("tutor", r"^I am not Linux", 60)
+    machine.send("\x010uname -s; poweroff\r")
+    machine.expect("debian", r"^Linux$", 60)
+    ended(machine, "debian")
+    machine.send("\x011echo still here\r")
+    machine.expect("tutor", r"^still here", 60)
+    machine.send("exit 0\r")
+    ended(machine, "tutor")

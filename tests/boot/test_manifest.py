@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT
+"""What the loader says about manifests that can't be used: at most one boot for each kind of error.
+
+The errors themselves are tested one by one on the build host (tests/unit/test_manifest.c).
+"""
+
+from lib.report import ROOT
+from lib.room import seconds
+
+HELLO = {"hello.bin": ROOT / "build/guests/hello.bin"}
+HEAD = "version: 1\nvms:\n"
+VM = "  - {name: %s, kind: flat, cpus: %s, memory: %s, kernel: %s}\n"
+
+
+def refused(room, manifest, pattern, **settings):
+    machine, result = room.run(manifest, HELLO, timeout=60, **settings)
+    assert result["outcome"] == "loader error", result
+    assert result["status"] == 1, result
+    machine.expect("serial", pattern, 1)
+    assert not machine.event("vm"), machine.events
+
+
+@seconds(120)
+def test_syntax(room):
+    refused(room, HEAD + "  - {name: a\n", r"loader error: .*manifest\.yaml.*\d+.*\d+")
+
+
+@seconds(120)
+def test_unknown_key(room):
+    refused(room, HEAD + "  - name: a\n    colour: red\n", r"manifest\.yaml.*4.*\"?colour")
+
+
+@seconds(120)
+def test_missing_file(room):
+    refused(room, HEAD + VM % ("a", 1, "16M", "gone.bin"), r"gone\.bin.*manifest\.yaml:3")
+
+
+@seconds(120)
+def test_too_few_cpus(room):
+    refused(room, HEAD + VM % ("a", "[5]", "16M", "hello.bin"), r"manifest\.yaml.*3.*CPU")
+
+
+@seconds(120)
+def test_too_little_memory(room):
+    vm = VM % ("a", 1, "2G", "hello.bin")
+    refused(room, HEAD + vm, r"manifest\.yaml.*3.*memory", ram=512 << 20)

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+"""Start-up on several CPU models: able ones run a guest, others are refused, the reason named."""
+
+from lib.report import ROOT
+from lib.room import seconds
+
+HELLO = {"hello.bin": ROOT / "build/guests/hello.bin"}
+MANIFEST = """version: 1
+vms:
+  - {name: hello, kind: flat, cpus: 1, memory: 16M, kernel: hello.bin}
+"""
+
+
+def runs_on(room, model, **settings):
+    machine, result = room.run(MANIFEST, HELLO, cpu_model=model, **settings)
+    assert result["status"] == 0, result
+    return machine.text["log"]
+
+
+def refused_on(room, model, *patterns):
+    if room.emulator() != "bochs":
+        room.skip("only Bochs has the CPU models of this test")
+    machine = room.boot(MANIFEST, HELLO, cpu_model=model)
+    for pattern in patterns:
+        machine.expect("log", pattern, 60)
+    assert not machine.event("vm"), machine.events
+
+
+@seconds(120)
+def test_all_features(room):
+    log = runs_on(room, None)
+    assert "Mullion: 2 of 2 CPUs" in log, log
+
+
+@seconds(120)
+def test_one_cpu(room):
+    assert "Mullion: 1 of 1 CPUs" in runs_on(room, None, cpus=1)
+
+
+@seconds(120)
+def test_four_cpus(room):
+    assert "Mullion: 4 of 4 CPUs" in runs_on(room, None, cpus=4)
+
+
+@seconds(120)
+def test_haswell_lacks_optional_features(room):
+    """No posted interrupts, PML, mode-based execute control, TSC scaling, XSAVES."""
+    runs_on(room, "corei7_haswell_4770")
+
+
+@seconds(120)
+def test_broadwell(room):
+    runs_on(room, "broadwell_ult")
+
+
+@seconds(120)
+def test_sapphire_rapids_has_more(room):
+    runs_on(room, "sapphire_rapids")
+
+
+@seconds(120)
+def test_no_ept(room):
+    refused_on(room, "core2_penryn_t9600", r"vmx: .*missing: IA32_VMX_\w+ .*bit \d+")
+
+
+@seconds(120)
+def test_no_unrestricted_guest(room):
+    missing = r"unrestricted guest.*missing.*IA32_VMX_PROCBASED_CTLS2"
+    refused_on(room, "corei5_lynnfield_750", missing)
+
+
+@seconds(120)
+def test_another_vendor(room):
+    refused_on(room, "ryzen", r"VT-x missing: CPUID leaf 1 ECX bit 5")

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: MIT
+"""What the parts of the test run share: tests, verdicts, the report (build host)."""
+
+import dataclasses
+import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PASS, FAIL, SKIP = "PASS", "FAIL", "SKIP"
+WORKERS = 2
+
+
+@dataclasses.dataclass
+class Verdict:
+    """One test's outcome; `detail` is shown when it failed, or is the reason of a SKIP."""
+
+    name: str
+    verdict: str
+    seconds: float = 0.0
+    detail: str = ""
+
+
+class Report:
+    """Prints verdicts as they come, one line each, and counts them."""
+
+    def __init__(self, pattern=""):
+        self.pattern, self.verdicts, self.lock = pattern, [], threading.Lock()
+
+    def wants(self, name):
+        """Also when the pattern names a case within the test."""
+        return self.pattern in name or self.pattern.startswith(f"{name}/")
+
+    def add(self, verdict):
+        with self.lock:
+            self.verdicts.append(verdict)
+            reason = f" ({verdict.detail})" if verdict.verdict == SKIP else ""
+            print(f"{verdict.verdict} {verdict.name} {verdict.seconds:.1f} s{reason}", flush=True)
+            if verdict.verdict == FAIL and verdict.detail:
+                for line in verdict.detail.rstrip("\n").split("\n"):
+                    print(f"    {line}", flush=True)
+
+    def count(self, verdict):
+        return sum(1 for entry in self.verdicts if entry.verdict == verdict)
+
+    def closing_line(self):
+        return f"{self.count(PASS)} passed, {self.count(FAIL)} failed, {self.count(SKIP)} skipped"
+
+    def good(self):
+        """No failure, and something was tested at all."""
+        return self.count(FAIL) == 0 and self.count(PASS) > 0
+
+    def write(self, path, seconds):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content = {
+            "passed": self.count(PASS),
+            "failed": self.count(FAIL),
+            "skipped": self.count(SKIP),
+            "seconds": round(seconds, 1),
+            "tests": [dataclasses.asdict(entry) for entry in self.verdicts],
+        }
+        path.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def timed(name, test, *arguments):
+    """Runs test(*arguments): it returns what is wrong, as text; nothing is a PASS."""
+    start = time.monotonic()
+    complaint = test(*arguments)
+    verdict = FAIL if complaint else PASS
+    return Verdict(name, verdict, time.monotonic() - start, complaint or "")
+
+
+def in_parallel(job, items):
+    """job(item) for all items, two at a time."""
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for result in [pool.submit(job, item) for item in items]:
+            result.result()

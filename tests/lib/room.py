@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+"""What a boot test works with (build host)."""
+
+import emulator
+import headless
+import image
+
+from lib.report import ROOT
+
+LINUX = {"vmlinuz": ROOT / ".cache/linux/vmlinuz", "initrd.img": ROOT / ".cache/linux/initrd.img"}
+TUTOR = {"tutor.elf": ROOT / "build/guests/tutor.elf", "env.txt": ROOT / "guests/env.txt"}
+RAM = 1 << 30
+
+
+class Skip(Exception):
+    """The test can't run here; the text says why."""
+
+
+def seconds(limit):
+    """Decorator: the test's time-out. tests/lib/boot.py reads it from the source."""
+    del limit
+    return lambda test: test
+
+
+class Room:
+    """Boots machines for one test, and ends them after it."""
+
+    def __init__(self, folder):
+        self.folder, self.machines = folder, []
+
+    def skip(self, reason):
+        raise Skip(reason)
+
+    def emulator(self, wanted=None):
+        emu, why = emulator.choose(wanted)
+        if emu is None:
+            self.skip(why)
+        return emu
+
+    def boot(self, manifest, files=None, options="", headless_run=True, **settings):
+        """A started Machine; `files` maps names that the manifest uses to files of the host."""
+        place = self.folder / f"boot{len(self.machines)}"
+        place.mkdir()
+        (place / "manifest.yaml").write_text(manifest)
+        for name, source in (files or {}).items():
+            path = place / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(source, (bytes, str)):
+                path.write_bytes(source.encode() if isinstance(source, str) else source)
+            else:
+                path.symlink_to(source)
+        words = f"{options} headless mux" if headless_run else options
+        image.build(place / "manifest.yaml", place / "disk.img", words.strip())
+        emu = self.emulator(settings.pop("emu", None))
+        machine = emulator.Machine(place / "disk.img", emu, **{"ram": RAM, **settings})
+        self.machines.append(machine)
+        return machine.start()
+
+    def run(self, manifest, files=None, timeout=90, **settings):
+        """(machine, result): boots and runs to the end of every VM."""
+        machine = self.boot(manifest, files, **settings)
+        out = self.folder / f"out{len(self.machines)}"
+        out.mkdir()
+        return machine, headless.run(machine, out, timeout)
+
+    def tails(self):
+        return "\n".join(f"{machine.tail(40)}\n{machine.died()}" for machine in self.machines)
+
+    def close(self):
+        for machine in self.machines:
+            machine.close()

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A VM for tests of interrupt controllers and machines (build host): guest RAM in an array, vCPUs
+ * that only record what is asked of them, a clock that stands still until the test moves it.
+ */
+#ifndef TESTS_UNIT_FAKE_PLATFORM_H
+#define TESTS_UNIT_FAKE_PLATFORM_H
+
+#include "boot/bootinfo.h"
+#include "kernel/vdev.h"
+
+#define FAKE_IMAGES_SIZE (16ull << 20) /* host-physical memory from 0 up, for guest images */
+#define FAKE_PAGES_SIZE (4ull << 20)   /* above it, what page_alloc gives */
+#define FAKE_RAM_MAX (1ull << 36)
+
+struct fake {
+    struct vm vm;
+    struct vcpu vcpus[BOOT_VCPUS_MAX];
+    struct boot_vm config;
+    struct vdev devices[16];
+    unsigned device_count;
+    uint8_t *ram; /* guest-physical space, sparse */
+    uint64_t regs[VREG_COUNT]; /* of vCPU 0 */
+    struct vsegment segments[VSEG_COUNT];
+    unsigned kicks;    /* calls of vcpu_request */
+    int pic_vector;    /* what the PIC answers; -1: no PIC */
+    uint32_t pic_lines;
+};
+
+extern struct fake fake;
+extern uint64_t fake_tsc;
+
+/* A VM with its vCPUs, no map, no devices; the one before is dropped. */
+void fake_create(enum boot_vm_kind kind, uint32_t vcpus, uint64_t memory);
+/* Creates the devices of all types that are linked in. */
+void fake_devices(void);
+void fake_destroy(void);
+/* Requests of a vCPU, which are cleared. */
+uint32_t fake_requests(unsigned vcpu);
+/* Moves the clock, running what is due on every vCPU. */
+void fake_advance(uint64_t ticks);
+/* MMIO as vCPU `vcpu` does it, with the VM's lock held. */
+uint64_t fake_mmio_read(unsigned vcpu, gpa_t gpa, unsigned size);
+void fake_mmio_write(unsigned vcpu, gpa_t gpa, unsigned size, uint64_t value);
+
+#endif

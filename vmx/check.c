@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Why a VM entry was refused (root mode): walks the rules of SDM 3C, "VM Entries", and logs each
+ * that the current VMCS breaks with the values of its fields. Rules about the content of memory
+ * (the virtual-APIC page, the MSR areas, a shadow VMCS) are not walked.
+ */
+#include "vmx/check.h"
+
+#include "kernel/log.h"
+
+static const struct check_group *const groups[] = {
+    &check_execution,     &check_exit,         &check_entry,     &check_host,
+    &check_host_segments, &check_host_size,    &check_guest,     &check_guest_segments,
+    &check_guest_tables,  &check_guest_rip,    &check_guest_state, &check_guest_pdptes,
+};
+
+/* What to look at when every rule holds. */
+static const uint16_t key_fields[] = {
+    VMCS_PIN_CONTROLS, VMCS_PROC_CONTROLS, VMCS_EXIT_CONTROLS, VMCS_ENTRY_CONTROLS,
+    VMCS_ENTRY_INTR_INFO, VMCS_GUEST_CR0, VMCS_GUEST_CR3, VMCS_GUEST_CR4, VMCS_GUEST_EFER,
+    VMCS_GUEST_DR7, VMCS_GUEST_RIP, VMCS_GUEST_RSP, VMCS_GUEST_RFLAGS, VMCS_GUEST_CS,
+    VMCS_GUEST_CS_ACCESS, VMCS_GUEST_SS, VMCS_GUEST_SS_ACCESS, VMCS_GUEST_TR,
+    VMCS_GUEST_TR_ACCESS, VMCS_GUEST_INTERRUPTIBILITY, VMCS_GUEST_ACTIVITY,
+    VMCS_GUEST_PENDING_DEBUG, VMCS_LINK_POINTER, VMCS_HOST_CR0, VMCS_HOST_CR4,
+};
+
+bool check_canonical(uint64_t address)
+{
+    unsigned width = x86_cpuid(CPUID_ADDRESS_SIZES, 0).eax >> 8 & 0xff;
+    unsigned shift = 64 - width;
+
+    return (uint64_t)((int64_t)(address << shift) >> shift) == address;
+}
+
+bool check_physical(uint64_t address)
+{
+    return address >> (x86_cpuid(CPUID_ADDRESS_SIZES, 0).eax & 0xff) == 0;
+}
+
+bool check_physical_page(uint64_t address)
+{
+    return check_physical(address) && address % PAGE_SIZE == 0;
+}
+
+bool check_pat(uint64_t pat)
+{
+    for (unsigned shift = 0; shift < 64; shift += 8) {
+        uint64_t type = pat >> shift & 0xff;
+        if (type > MEM_TYPE_UC_MINUS || type == 2 || type == 3)
+            return false;
+    }
+    return true;
+}
+
+bool check_efer(uint64_t efer)
+{
+    return !(efer & ~(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE));
+}
+
+bool check_fixed(uint64_t value, uint64_t fixed0, uint64_t fixed1)
+{
+    return (value & fixed0) == fixed0 && !(value & ~fixed1);
+}
+
+static void show(uint16_t field)
+{
+    const char *name = vmx_field_name(field);
+
+    log_printf("    %s = 0x%llx\n", name ? name : "?",
+               (unsigned long long)vmcs_read((enum vmcs_field)field));
+}
+
+static void title(const struct vcpu *v, const struct check_group *group,
+                  const struct check_rule *rule)
+{
+    log_printf("%s: broken: %s (SDM 3C, \"%s\")\n", v->vm->name, rule->text, group->section);
+}
+
+static unsigned judge_values(const struct vcpu *v, const struct check_group *group,
+                             const struct check_rule *rule)
+{
+    unsigned broken = 0;
+
+    for (unsigned i = 0; i < CHECK_FIELDS && rule->fields[i]; i++) {
+        if (rule->value(vmcs_read((enum vmcs_field)rule->fields[i])))
+            continue;
+        if (!broken++)
+            title(v, group, rule);
+        show(rule->fields[i]);
+    }
+    return broken > 0;
+}
+
+static unsigned judge_segments(const struct vcpu *v, const struct check_group *group,
+                               const struct check_rule *rule)
+{
+    unsigned broken = 0;
+
+    for (unsigned seg = 0; seg < VSEG_GDTR; seg++) {
+        if (!(rule->segments & BIT(seg)) || rule->segment((enum vseg)seg))
+            continue;
+        if (!broken++)
+            title(v, group, rule);
+        show((uint16_t)VMCS_SEG_SELECTOR(seg));
+        show((uint16_t)VMCS_SEG_ACCESS(seg));
+        show((uint16_t)VMCS_SEG_LIMIT(seg));
+        show((uint16_t)VMCS_SEG_BASE(seg));
+    }
+    return broken > 0;
+}
+
+/* 1: it is broken, and was shown. */
+static unsigned judge(const struct vcpu *v, const struct check_group *group,
+                      const struct check_rule *rule)
+{
+    if (rule->when && !rule->when())
+        return 0;
+    if (rule->value)
+        return judge_values(v, group, rule);
+    if (rule->segment)
+        return judge_segments(v, group, rule);
+    if (rule->whole())
+        return 0;
+    title(v, group, rule);
+    for (unsigned i = 0; i < CHECK_FIELDS && rule->fields[i]; i++)
+        show(rule->fields[i]);
+    return 1;
+}
+
+/* SDM 3C, "VM Instruction Error Numbers": those of VMLAUNCH and VMRESUME */
+static const struct {
+    uint32_t number;
+    const char *text;
+} errors[] = {
+    { 4, "VMLAUNCH of a VMCS that is not clear" },
+    { 5, "VMRESUME of a VMCS that was not launched" },
+    { 6, "VMRESUME after VMXOFF" },
+    { 7, "invalid control field" },
+    { 8, "invalid host-state field" },
+    { 26, "events blocked by MOV SS" },
+};
+
+static const char *error_text(uint64_t number)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
+        if (errors[i].number == number)
+            return errors[i].text;
+    }
+    return "another VM-instruction error";
+}
+
+/* SDM 3C, "VM-Entry Failures During or After Loading Guest State" */
+static const char *reason_text(uint32_t reason)
+{
+    if (!reason)
+        return error_text(vmcs_read(VMCS_INSN_ERROR));
+    switch (reason & EXIT_REASON_BASIC) {
+    case VMX_EXIT_ENTRY_GUEST_STATE:
+        return "invalid guest state";
+    case VMX_EXIT_ENTRY_MSR_LOAD:
+        return "an entry of the MSR area, its number is the qualification";
+    case VMX_EXIT_ENTRY_MACHINE_CHECK:
+        return "machine check";
+    default:
+        return "a reason that the manual does not list";
+    }
+}
+
+void vmx_explain_entry_failure(struct vcpu *v, uint32_t reason)
+{
+    unsigned broken = 0;
+
+    log_printf("%s: VM entry of vCPU %u failed: %s (reason 0x%x, qualification 0x%llx)\n",
+               v->vm->name, v->id, reason_text(reason), reason,
+               (unsigned long long)(reason ? vmcs_read(VMCS_EXIT_QUALIFICATION) : 0));
+    for (size_t g = 0; g < ARRAY_SIZE(groups); g++) {
+        for (size_t i = 0; i < groups[g]->count; i++)
+            broken += judge(v, groups[g], &groups[g]->rules[i]);
+    }
+    if (broken)
+        return;
+    log_printf("%s: no rule that is known here is broken\n", v->vm->name);
+    for (size_t i = 0; i < ARRAY_SIZE(key_fields); i++)
+        show(key_fields[i]);
+}

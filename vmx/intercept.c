@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which ports and MSRs of a VM cause exits (root mode): all of them, until told otherwise.
+ * Source: SDM 3C, "I/O-Bitmap Addresses", "MSR-Bitmap Address".
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "kernel/log.h"
+#include "kernel/page.h"
+#include "vmx/ept.h"
+#include "vmx/vmx.h"
+
+#define IO_BITMAP_ORDER 1u /* two pages */
+#define MSR_HIGH_FIRST 0xc0000000u
+#define MSR_RANGE 0x2000u
+/* Byte offsets in the MSR bitmap */
+enum msr_bitmap_part { READ_LOW = 0, READ_HIGH = 1024, WRITE_LOW = 2048, WRITE_HIGH = 3072 };
+
+int vmx_vm_init(struct vm *vm)
+{
+    struct vmx_vm *x = vm_alloc(vm, sizeof(*x));
+    hpa_t io;
+
+    if (!x)
+        return -ENOMEM;
+    io = page_alloc(IO_BITMAP_ORDER);
+    if (io == PAGE_NONE)
+        return -ENOMEM;
+    x->msr_bitmap = page_zalloc();
+    if (!x->msr_bitmap) {
+        page_free(io, IO_BITMAP_ORDER);
+        return -ENOMEM;
+    }
+    x->io_bitmap = page_ptr(io);
+    memset(x->io_bitmap, 0xff, PAGE_SIZE << IO_BITMAP_ORDER);
+    memset(x->msr_bitmap, 0xff, PAGE_SIZE);
+    x->eptp = ept_pointer(&vm->nested);
+    vm->backend = x;
+    return 0;
+}
+
+void vmx_vm_fini(struct vm *vm)
+{
+    struct vmx_vm *x = vmx_vm_of(vm);
+
+    if (!x)
+        return;
+    page_free(page_hpa(x->io_bitmap), IO_BITMAP_ORDER);
+    page_zfree(x->msr_bitmap);
+    vm->backend = NULL;
+}
+
+static void set_bit(uint8_t *bitmap, uint32_t bit, bool on)
+{
+    uint8_t mask = (uint8_t)(1u << (bit & 7));
+
+    bitmap[bit / 8] = (uint8_t)(on ? bitmap[bit / 8] | mask : bitmap[bit / 8] & ~mask);
+}
+
+void vmx_intercept_port(struct vm *vm, uint16_t port, uint32_t count, bool on)
+{
+    for (uint32_t i = 0; i < count && port + i <= UINT16_MAX; i++)
+        set_bit(vmx_vm_of(vm)->io_bitmap, port + i, on);
+}
+
+void vmx_intercept_msr(struct vm *vm, uint32_t msr, unsigned how)
+{
+    uint8_t *bitmap = vmx_vm_of(vm)->msr_bitmap;
+    bool high = msr >= MSR_HIGH_FIRST;
+    uint32_t index = high ? msr - MSR_HIGH_FIRST : msr;
+
+    if (index >= MSR_RANGE)
+        panic("MSR 0x%x has no bit in the bitmap", msr);
+    set_bit(bitmap + (high ? READ_HIGH : READ_LOW), index, how & VINTERCEPT_READ);
+    set_bit(bitmap + (high ? WRITE_HIGH : WRITE_LOW), index, how & VINTERCEPT_WRITE);
+}

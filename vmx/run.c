@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/* Entry, events, windows and the timer of the current VMCS (root mode). */
+#include "kernel/log.h"
+#include "kernel/time.h"
+#include "kernel/x86.h"
+#include "vmx/ept.h"
+#include "vmx/offsets.h"
+#include "vmx/vmx.h"
+#include "vmx/vmx_asm.h"
+
+_Static_assert(offsetof(struct vcpu, gpr) == 0, "vmx/enter.S");
+_Static_assert(sizeof(((struct vcpu *)0)->gpr) == VCPU_GPRS_SIZE, "vmx/enter.S");
+_Static_assert(offsetof(struct vcpu, host_rsp) == VCPU_HOST_RSP, "vmx/enter.S");
+
+#define TIMER_MAX 0xffffffffull
+
+void vmx_write_back(struct vcpu *v)
+{
+    if (v->dirty & VCPU_DIRTY_RIP)
+        vmcs_write(VMCS_GUEST_RIP, v->rip);
+    if (v->dirty & VCPU_DIRTY_RFLAGS)
+        vmcs_write(VMCS_GUEST_RFLAGS, v->rflags);
+    if (v->dirty & VCPU_DIRTY_SHADOW) {
+        uint64_t state = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY);
+        vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, state & ~(BLOCKING_STI | BLOCKING_MOV_SS));
+    }
+    v->dirty = 0;
+}
+
+void vmx_run(struct vcpu *v, struct vmexit *exit)
+{
+    struct vmx_vcpu *x = vmx_of(v);
+
+    if (v->dirty)
+        vmx_write_back(v);
+    if (x->timer_tsc != VTIMER_OFF && v->stats.cycles - x->timer_cycles > x->timer_slack)
+        vmx_rearm_timer(v);
+    if (unlikely(vmx_enter(v, x->launched))) {
+        log_printf("vmx: VM entry refused, VM-instruction error %llu\n",
+                   (unsigned long long)vmcs_read(VMCS_INSN_ERROR));
+        vmx_explain_entry_failure(v, 0);
+        *exit = (struct vmexit){ .kind = EXIT_ENTRY_FAILED, .code = VMX_EXIT_ENTRY_GUEST_STATE };
+        return;
+    }
+    x->launched = true;
+    x->cached = 0;
+    vmx_decode(v, exit);
+}
+
+static const uint8_t intr_types[] = {
+    [VEVENT_INTERRUPT] = INTR_TYPE_EXTERNAL,
+    [VEVENT_NMI] = INTR_TYPE_NMI,
+    [VEVENT_EXCEPTION] = INTR_TYPE_EXCEPTION,
+    [VEVENT_SOFT_INTERRUPT] = INTR_TYPE_SOFT_INTERRUPT,
+    [VEVENT_SOFT_EXCEPTION] = INTR_TYPE_SOFT_EXCEPTION,
+    [VEVENT_ICEBP] = INTR_TYPE_PRIVILEGED_EXCEPTION,
+};
+
+void vmx_inject(struct vcpu *v)
+{
+    const struct vevent *event = &v->event;
+    uint64_t info = event->vector | (uint64_t)intr_types[event->type] << INTR_TYPE_SHIFT |
+                    INTR_VALID;
+
+    if (event->has_error_code) {
+        info |= INTR_ERROR_CODE;
+        vmcs_write(VMCS_ENTRY_ERROR_CODE, event->error_code);
+    }
+    if (event->type >= VEVENT_SOFT_INTERRUPT)
+        vmcs_write(VMCS_ENTRY_INSN_LENGTH, event->length);
+    vmcs_write(VMCS_ENTRY_INTR_INFO, info);
+}
+
+static uint32_t shadow(struct vcpu *v)
+{
+    struct vmx_vcpu *x = vmx_of(v);
+
+    if (!(x->cached & VMX_CACHED_SHADOW)) {
+        v->shadow = (uint32_t)vmcs_read(VMCS_GUEST_INTERRUPTIBILITY);
+        x->cached |= VMX_CACHED_SHADOW;
+        /* the shadow of STI ends with the HLT behind it; some processors leave the bit */
+        if ((v->shadow & VCPU_SHADOW_MASK) && vmcs_read(VMCS_GUEST_ACTIVITY) == ACTIVITY_HLT) {
+            v->shadow &= ~VCPU_SHADOW_MASK;
+            vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, v->shadow);
+        }
+    }
+    return v->shadow;
+}
+
+bool vmx_interruptible(struct vcpu *v)
+{
+    return (vmx_get(v, VREG_RFLAGS) & RFLAGS_IF) &&
+           !(shadow(v) & (BLOCKING_STI | BLOCKING_MOV_SS));
+}
+
+bool vmx_nmi_ready(struct vcpu *v)
+{
+    return !(shadow(v) & (BLOCKING_NMI | BLOCKING_STI | BLOCKING_MOV_SS));
+}
+
+static void set_proc(struct vcpu *v, uint64_t mask, uint64_t value)
+{
+    struct vmx_vcpu *x = vmx_of(v);
+    uint32_t proc = (x->proc & ~(uint32_t)mask) | (uint32_t)value;
+
+    if (proc == x->proc)
+        return;
+    x->proc = proc;
+    vmcs_write(VMCS_PROC_CONTROLS, proc);
+}
+
+void vmx_window(struct vcpu *v, unsigned windows)
+{
+    set_proc(v, PROC_IRQ_WINDOW | PROC_NMI_WINDOW,
+             (windows & VWINDOW_IRQ ? PROC_IRQ_WINDOW : 0) |
+                 (windows & VWINDOW_NMI ? PROC_NMI_WINDOW : 0));
+}
+
+/* Rounded up, and one more because the first step may come at once: never early. */
+void vmx_rearm_timer(struct vcpu *v)
+{
+    struct vmx_vcpu *x = vmx_of(v);
+    uint64_t now = time_tsc(), value = TIMER_MAX;
+
+    if (x->timer_tsc <= now)
+        value = 0;
+    else if (x->timer_tsc != VTIMER_OFF)
+        value = MIN(((x->timer_tsc - now) >> vmx_caps.timer_shift) + 2, TIMER_MAX);
+    x->timer_cycles = v->stats.cycles;
+    vmcs_write(VMCS_PREEMPTION_TIMER, value);
+}
+
+void vmx_set_timer(struct vcpu *v, uint64_t tsc)
+{
+    vmx_of(v)->timer_tsc = tsc;
+    vmx_rearm_timer(v);
+}
+
+void vmx_flush(struct vm *vm)
+{
+    if (!vmx_invept(INVEPT_SINGLE, vmx_vm_of(vm)->eptp))
+        vmx_refused("INVEPT", vmx_vm_of(vm)->eptp);
+}
+
+/* Without VPIDs each entry flushes by itself. */
+void vmx_flush_linear(struct vcpu *v)
+{
+    if ((vmx_caps.proc2 & PROC2_VPID) && !vmx_invvpid(INVVPID_SINGLE, vmx_of(v)->vpid))
+        vmx_refused("INVVPID", vmx_of(v)->vpid);
+}
+
+static uint32_t vmx_features(void)
+{
+    uint32_t mask = 0;
+
+    mask |= vmx_caps.proc2 & PROC2_RDTSCP ? VFEATURE_RDTSCP : 0;
+    mask |= vmx_caps.proc2 & PROC2_INVPCID ? VFEATURE_INVPCID : 0;
+    mask |= vmx_caps.proc2 & PROC2_XSAVES ? VFEATURE_XSAVES : 0;
+    return mask;
+}
+
+static const struct backend vmx_backend = {
+    .name = "VT-x",
+    .exit_codes = VMX_EXIT_REASONS,
+    .probe = vmx_probe,
+    .cpu_on = vmx_cpu_on,
+    .cpu_off = vmx_cpu_off,
+    .features = vmx_features,
+    .nested_format = ept_nested_format,
+    .vm_init = vmx_vm_init,
+    .vm_fini = vmx_vm_fini,
+    .vcpu_init = vmx_vcpu_init,
+    .vcpu_fini = vmx_vcpu_fini,
+    .vcpu_reset = vmx_vcpu_reset,
+    .load = vmx_load,
+    .put = vmx_put,
+    .run = vmx_run,
+    .get = vmx_get,
+    .set = vmx_set,
+    .get_segment = vmx_get_segment,
+    .set_segment = vmx_set_segment,
+    .inject = vmx_inject,
+    .interruptible = vmx_interruptible,
+    .nmi_ready = vmx_nmi_ready,
+    .window = vmx_window,
+    .set_timer = vmx_set_timer,
+    .intercept_port = vmx_intercept_port,
+    .intercept_msr = vmx_intercept_msr,
+    .flush = vmx_flush,
+    .flush_linear = vmx_flush_linear,
+    .exit_name = vmx_exit_name,
+    .exit_enabled = vmx_exit_enabled,
+};
+BACKEND(vmx_backend);

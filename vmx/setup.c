@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A VMCS from its creation to its end (root mode): which field gets which value and why, as
+ * tables. Source: SDM 3C, "Virtual Machine Control Structures"; SDM 3A, "Processor State After
+ * Reset" for the guest state.
+ */
+#include <errno.h>
+
+#include "kernel/desc.h"
+#include "kernel/page.h"
+#include "kernel/x86.h"
+#include "vmx/vmx.h"
+#include "vmx/vmx_asm.h"
+
+struct field_value {
+    enum vmcs_field field;
+    uint64_t value;
+};
+
+static void write_table(const struct field_value *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        vmcs_write(rows[i].field, rows[i].value);
+}
+
+/* A spin loop: PAUSEs at most this many TSC ticks apart, for this long (SDM 3C, "PAUSE-Loop
+ * Exiting"; the values are Linux's). */
+#define PLE_GAP 128
+#define PLE_WINDOW 4096
+
+/* #DB and #AC: a guest that faults while a fault is delivered would loop in microcode for ever
+ * (CVE-2015-5307, CVE-2015-8104). #MC is the machine's business. */
+#define EXCEPTIONS_INTERCEPTED (BIT(VECTOR_DB) | BIT(VECTOR_AC) | BIT(VECTOR_MC))
+
+/* CR0 bits that the guest does not own: caching stays on, NE is fixed by VMX. */
+#define CR0_OURS (CR0_NE | CR0_NW | CR0_CD)
+/* CR4 bits that the guest may change without us; all others cause an exit. */
+#define CR4_GUESTS                                                                                 \
+    (CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_PGE | CR4_PCE | CR4_OSFXSR |   \
+     CR4_OSXMMEXCPT | CR4_UMIP | CR4_FSGSBASE | CR4_PCIDE | CR4_OSXSAVE | CR4_SMEP | CR4_SMAP)
+
+static void write_controls(struct vcpu *v)
+{
+    const struct vmx_caps *caps = &vmx_caps;
+    const struct vmx_vm *vm = vmx_vm_of(v->vm);
+    const struct vmx_vcpu *x = vmx_of(v);
+    hpa_t io = page_hpa(vm->io_bitmap);
+    const struct field_value rows[] = {
+        { VMCS_PIN_CONTROLS, caps->pin },
+        { VMCS_PROC_CONTROLS, x->proc },
+        { VMCS_PROC_CONTROLS2, x->proc2 },
+        { VMCS_EXIT_CONTROLS, caps->exit },
+        { VMCS_ENTRY_CONTROLS, caps->entry },
+        { VMCS_EXCEPTION_BITMAP, EXCEPTIONS_INTERCEPTED },
+        { VMCS_PF_ERROR_MASK, 0 },
+        { VMCS_PF_ERROR_MATCH, 0 },
+        { VMCS_CR3_TARGET_COUNT, 0 },
+        { VMCS_EXIT_MSR_STORE_COUNT, 0 },
+        { VMCS_EXIT_MSR_LOAD_COUNT, 0 },
+        { VMCS_ENTRY_MSR_LOAD_COUNT, 0 },
+        { VMCS_ENTRY_INTR_INFO, 0 },
+        { VMCS_IO_BITMAP_A, io },
+        { VMCS_IO_BITMAP_B, io + PAGE_SIZE },
+        { VMCS_MSR_BITMAP, page_hpa(vm->msr_bitmap) },
+        { VMCS_EPTP, vm->eptp },
+        { VMCS_TSC_OFFSET, v->vm->tsc_offset },
+        { VMCS_LINK_POINTER, ~0ull }, /* no shadow VMCS */
+        { VMCS_CR0_MASK, CR0_OURS },
+        { VMCS_CR4_MASK, ~(CR4_GUESTS & caps->cr4_fixed1) },
+    };
+
+    write_table(rows, ARRAY_SIZE(rows));
+    if (caps->proc2 & PROC2_VPID)
+        vmcs_write(VMCS_VPID, x->vpid);
+    if (x->proc2 & PROC2_PAUSE_LOOP) {
+        vmcs_write(VMCS_PLE_GAP, PLE_GAP);
+        vmcs_write(VMCS_PLE_WINDOW, PLE_WINDOW);
+    }
+    if (caps->proc2 & PROC2_XSAVES)
+        vmcs_write(VMCS_XSS_EXITING, ~0ull);
+}
+
+static void write_host_state(const struct vcpu *v)
+{
+    struct x86_table_reg gdt, idt;
+
+    x86_sgdt(&gdt);
+    x86_sidt(&idt);
+    const struct field_value rows[] = {
+        { VMCS_HOST_CR0, x86_read_cr0() },
+        { VMCS_HOST_CR3, x86_read_cr3() },
+        { VMCS_HOST_CR4, x86_read_cr4() },
+        { VMCS_HOST_ES, 0 },
+        { VMCS_HOST_CS, SEL_CODE },
+        { VMCS_HOST_SS, SEL_DATA },
+        { VMCS_HOST_DS, 0 },
+        { VMCS_HOST_FS, 0 },
+        { VMCS_HOST_GS, 0 },
+        { VMCS_HOST_TR, SEL_TSS },
+        { VMCS_HOST_FS_BASE, 0 },
+        { VMCS_HOST_GS_BASE, (uint64_t)(uintptr_t)this_cpu() },
+        { VMCS_HOST_TR_BASE, desc_tss_base(this_cpu()) },
+        { VMCS_HOST_GDTR_BASE, gdt.base },
+        { VMCS_HOST_IDTR_BASE, idt.base },
+        { VMCS_HOST_SYSENTER_CS, 0 },
+        { VMCS_HOST_SYSENTER_ESP, 0 },
+        { VMCS_HOST_SYSENTER_EIP, 0 },
+        { VMCS_HOST_PAT, x86_rdmsr(MSR_IA32_PAT) },
+        { VMCS_HOST_EFER, x86_rdmsr(MSR_IA32_EFER) },
+        /* see vmx/enter.S */
+        { VMCS_HOST_RSP, (uint64_t)(uintptr_t)&v->gpr[GPRS] },
+        { VMCS_HOST_RIP, (uint64_t)(uintptr_t)vmx_exit_point },
+    };
+
+    write_table(rows, ARRAY_SIZE(rows));
+}
+
+/* Descriptor types of SDM 3A, "Segment Descriptors", with P (80h) and S (10h). */
+#define ACCESS_DATA_RW_ACCESSED 0x93u
+#define ACCESS_CODE_RX_ACCESSED 0x9bu
+#define ACCESS_LDT 0x82u
+#define ACCESS_TSS_BUSY 0x8bu
+
+static const struct vsegment reset_segments[VSEG_COUNT] = {
+    [VSEG_ES] = { 0, 0xffff, ACCESS_DATA_RW_ACCESSED, 0 },
+    [VSEG_CS] = { 0xf000, 0xffff, ACCESS_CODE_RX_ACCESSED, 0xffff0000 },
+    [VSEG_SS] = { 0, 0xffff, ACCESS_DATA_RW_ACCESSED, 0 },
+    [VSEG_DS] = { 0, 0xffff, ACCESS_DATA_RW_ACCESSED, 0 },
+    [VSEG_FS] = { 0, 0xffff, ACCESS_DATA_RW_ACCESSED, 0 },
+    [VSEG_GS] = { 0, 0xffff, ACCESS_DATA_RW_ACCESSED, 0 },
+    [VSEG_LDTR] = { 0, 0xffff, ACCESS_LDT, 0 },
+    [VSEG_TR] = { 0, 0xffff, ACCESS_TSS_BUSY, 0 },
+    [VSEG_GDTR] = { 0, 0xffff, 0, 0 },
+    [VSEG_IDTR] = { 0, 0xffff, 0, 0 },
+};
+
+#define RESET_RIP 0xfff0
+#define RESET_CR0 (CR0_CD | CR0_NW | CR0_ET)
+
+static const struct field_value reset_fields[] = {
+    { VMCS_GUEST_CR3, 0 },
+    { VMCS_GUEST_DR7, DR7_INIT },
+    { VMCS_GUEST_RSP, 0 },
+    { VMCS_GUEST_RIP, RESET_RIP },
+    { VMCS_GUEST_RFLAGS, RFLAGS_FIXED1 },
+    { VMCS_GUEST_PENDING_DEBUG, 0 },
+    { VMCS_GUEST_INTERRUPTIBILITY, 0 },
+    { VMCS_GUEST_ACTIVITY, ACTIVITY_ACTIVE },
+    { VMCS_GUEST_SYSENTER_CS, 0 },
+    { VMCS_GUEST_SYSENTER_ESP, 0 },
+    { VMCS_GUEST_SYSENTER_EIP, 0 },
+    { VMCS_GUEST_DEBUGCTL, 0 },
+    { VMCS_GUEST_PAT, PAT_RESET },
+    { VMCS_ENTRY_INTR_INFO, 0 },
+};
+
+void vmx_vcpu_reset(struct vcpu *v)
+{
+    write_table(reset_fields, ARRAY_SIZE(reset_fields));
+    for (unsigned seg = 0; seg < VSEG_COUNT; seg++)
+        vmx_set_segment(v, (enum vseg)seg, &reset_segments[seg]);
+    vmx_set(v, VREG_EFER, 0);
+    vmx_set(v, VREG_CR0, RESET_CR0);
+    vmx_set(v, VREG_CR4, 0);
+    vmx_of(v)->cached = 0;
+    v->dirty = 0;
+}
+
+int vmx_vcpu_init(struct vcpu *v)
+{
+    struct vmx_vcpu *x = vm_alloc(v->vm, sizeof(*x));
+
+    if (!x)
+        return -ENOMEM;
+    x->vmcs = page_zalloc();
+    if (!x->vmcs)
+        return -ENOMEM;
+    x->vmcs_hpa = page_hpa(x->vmcs);
+    x->vpid = (uint16_t)(v->vm->id * BOOT_VCPUS_MAX + v->id + 1);
+    x->proc = vmx_caps.proc;
+    x->proc2 = vmx_caps.proc2;
+    if (!v->exclusive) { /* others want the CPU while this one waits */
+        x->proc |= (uint32_t)PROC_HLT;
+        x->proc2 |= vmx_caps.proc2_optional & (uint32_t)PROC2_PAUSE_LOOP;
+    }
+    x->timer_tsc = VTIMER_OFF;
+    x->timer_slack = vmx_caps.timer_saved ? VMX_TIMER_SLACK : 0;
+    v->backend = x;
+    *(uint32_t *)x->vmcs = vmx_caps.revision;
+    if (!vmx_clear(x->vmcs_hpa))
+        vmx_refused("VMCLEAR", x->vmcs_hpa);
+    vmx_load(v);
+    write_controls(v);
+    write_host_state(v);
+    vmx_vcpu_reset(v);
+    /* the VPID may have been another vCPU's before */
+    if (vmx_caps.proc2 & PROC2_VPID)
+        vmx_invvpid(INVVPID_SINGLE, x->vpid);
+    vmx_put(v);
+    return 0;
+}
+
+void vmx_vcpu_fini(struct vcpu *v)
+{
+    struct vmx_vcpu *x = vmx_of(v);
+
+    if (!x)
+        return;
+    page_zfree(x->vmcs);
+    v->backend = NULL;
+}
+
+void vmx_load(struct vcpu *v)
+{
+    struct vmx_vcpu *x = vmx_of(v);
+
+    if (!vmx_load_region(x->vmcs_hpa))
+        vmx_refused("VMPTRLD", x->vmcs_hpa);
+    vmx_rearm_timer(v);
+}
+
+/* VMCLEAR writes all that the processor keeps of it to memory. */
+void vmx_put(struct vcpu *v)
+{
+    struct vmx_vcpu *x = vmx_of(v);
+
+    vmx_write_back(v);
+    if (!vmx_clear(x->vmcs_hpa))
+        vmx_refused("VMCLEAR", x->vmcs_hpa);
+    x->launched = false;
+    x->cached = 0;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* State of the VT-x backend, shared by the files of vmx/ only. */
+#ifndef VMX_VMX_H
+#define VMX_VMX_H
+
+#include "kernel/backend.h"
+#include "kernel/cpu.h"
+#include "kernel/types.h"
+#include "kernel/vcpu.h"
+#include "kernel/vm.h"
+#include "vmx/vmcs.h"
+
+/* What this machine can do, read once on the boot CPU (vmx/probe.c). */
+struct vmx_caps {
+    uint32_t revision;       /* VMCS revision identifier */
+    uint64_t cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
+    uint64_t ept_vpid;       /* IA32_VMX_EPT_VPID_CAP */
+    unsigned timer_shift;    /* the preemption timer counts TSC >> timer_shift */
+    bool timer_saved;        /* its value survives exits by itself */
+    bool has_timer;
+    uint32_t pin, proc, proc2, exit, entry; /* controls as they will be written */
+    uint32_t proc2_optional; /* secondary controls that may be set beyond these */
+};
+extern struct vmx_caps vmx_caps;
+
+/* One row for each control that Mullion wants or must not have; vmx/ctls.c. */
+int vmx_controls_init(struct vmx_caps *caps);
+
+struct vmx_cpu {
+    void *region; /* VMXON region */
+};
+
+struct vmx_vm {
+    void *io_bitmap;  /* two pages, ports 0-0x7fff and 0x8000-0xffff */
+    void *msr_bitmap; /* one page */
+    uint64_t eptp;
+};
+
+/* The timer stands still in root mode; it is written anew when it is this many ticks late. */
+#define VMX_TIMER_SLACK 2000u
+
+enum vmx_cached { VMX_CACHED_RFLAGS = 1, VMX_CACHED_SHADOW = 2, VMX_CACHED_RIP = 4 };
+
+/* The entry code (vmx/enter.S) knows the offset of host_rsp from the start of struct vcpu. */
+struct vmx_vcpu {
+    void *vmcs;
+    bool launched;
+    uint16_t vpid;
+    uint32_t cached;       /* which neutral copies in struct vcpu are valid */
+    uint32_t proc, proc2;  /* controls as in the VMCS */
+    uint64_t timer_tsc;    /* host TSC of the armed deadline; VTIMER_OFF: none */
+    uint64_t timer_cycles; /* root-mode ticks of this vCPU when the timer was written */
+    uint64_t timer_slack;  /* how many more it may be before it is written again */
+    hpa_t vmcs_hpa;
+};
+
+static inline struct vmx_vcpu *vmx_of(struct vcpu *v)
+{
+    return v->backend;
+}
+
+static inline struct vmx_vm *vmx_vm_of(struct vm *vm)
+{
+    return vm->backend;
+}
+
+/* vmx/enter.S: runs the guest whose VMCS is current until its next exit. 0; 1: the instruction
+ * itself was refused. */
+int vmx_enter(struct vcpu *vcpu, bool launched);
+void vmx_exit_point(void);
+
+int vmx_probe(void);
+int vmx_cpu_on(struct cpu *cpu);
+void vmx_cpu_off(struct cpu *cpu);
+
+int vmx_vm_init(struct vm *vm);
+void vmx_vm_fini(struct vm *vm);
+void vmx_intercept_port(struct vm *vm, uint16_t port, uint32_t count, bool on);
+void vmx_intercept_msr(struct vm *vm, uint32_t msr, unsigned how);
+void vmx_flush(struct vm *vm);
+void vmx_flush_linear(struct vcpu *vcpu);
+
+int vmx_vcpu_init(struct vcpu *vcpu);
+void vmx_vcpu_fini(struct vcpu *vcpu);
+void vmx_vcpu_reset(struct vcpu *vcpu);
+void vmx_load(struct vcpu *vcpu);
+void vmx_put(struct vcpu *vcpu);
+void vmx_run(struct vcpu *vcpu, struct vmexit *exit);
+
+/* Writes the neutral copies that changed to the VMCS. */
+void vmx_write_back(struct vcpu *vcpu);
+
+uint64_t vmx_get(struct vcpu *vcpu, enum vreg reg);
+void vmx_set(struct vcpu *vcpu, enum vreg reg, uint64_t value);
+/* The manual's name of a VMCS field; NULL: not one of vmx/vmcs.h. */
+const char *vmx_field_name(uint64_t field);
+void vmx_get_segment(struct vcpu *vcpu, enum vseg seg, struct vsegment *out);
+void vmx_set_segment(struct vcpu *vcpu, enum vseg seg, const struct vsegment *in);
+
+void vmx_inject(struct vcpu *vcpu);
+bool vmx_interruptible(struct vcpu *vcpu);
+bool vmx_nmi_ready(struct vcpu *vcpu);
+void vmx_window(struct vcpu *vcpu, unsigned windows);
+void vmx_set_timer(struct vcpu *vcpu, uint64_t tsc);
+void vmx_rearm_timer(struct vcpu *vcpu);
+
+/* Turns the VMCS's exit fields into *exit (vmx/decode.c). */
+void vmx_decode(struct vcpu *vcpu, struct vmexit *exit);
+const char *vmx_exit_name(unsigned code);
+bool vmx_exit_enabled(unsigned code);
+
+/* Finds the rule of SDM 3C, "Checks on VMX Controls, Host State, Guest State", that the current
+ * VMCS breaks, and logs it (vmx/check.c). */
+void vmx_explain_entry_failure(struct vcpu *vcpu, uint32_t reason);
+
+#endif

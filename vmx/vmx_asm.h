@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* The VMX instructions (root mode). Each access to the VMCS is counted: nested, it may be an exit. */
+#ifndef VMX_VMX_ASM_H
+#define VMX_VMX_ASM_H
+
+#include "kernel/cpu.h"
+#include "kernel/types.h"
+#include "vmx/vmcs.h"
+
+/* Reports a refused instruction by its field or operand and panics. */
+void vmx_refused(const char *instruction, uint64_t operand) __attribute__((noreturn, cold));
+
+static inline uint64_t vmcs_read(enum vmcs_field field)
+{
+    uint64_t value;
+    bool failed;
+
+    this_cpu()->control_accesses++;
+    __asm__ volatile("vmread %2, %0" : "=r"(value), "=@ccbe"(failed) : "r"((uint64_t)field));
+    if (unlikely(failed))
+        vmx_refused("VMREAD", field);
+    return value;
+}
+
+static inline void vmcs_write(enum vmcs_field field, uint64_t value)
+{
+    bool failed;
+
+    this_cpu()->control_accesses++;
+    __asm__ volatile("vmwrite %1, %2"
+                     : "=@ccbe"(failed)
+                     : "r"(value), "r"((uint64_t)field)
+                     : "memory");
+    if (unlikely(failed))
+        vmx_refused("VMWRITE", field);
+}
+
+/* The operand of these is the physical address of a 4 KiB region. */
+#define VMX_REGION_INSN(name, text)                                                                \
+    static inline bool vmx_##name(hpa_t region)                                                    \
+    {                                                                                              \
+        bool failed;                                                                               \
+        __asm__ volatile(text " %1" : "=@ccbe"(failed) : "m"(region) : "memory");                  \
+        return !failed;                                                                            \
+    }
+VMX_REGION_INSN(on, "vmxon")
+VMX_REGION_INSN(clear, "vmclear")
+VMX_REGION_INSN(load_region, "vmptrld")
+
+static inline void vmx_off(void)
+{
+    __asm__ volatile("vmxoff" : : : "cc", "memory");
+}
+
+enum invept_type { INVEPT_SINGLE = 1, INVEPT_ALL = 2 };
+enum invvpid_type { INVVPID_SINGLE = 1, INVVPID_ALL = 2 };
+
+static inline bool vmx_invept(enum invept_type type, uint64_t eptp)
+{
+    struct {
+        uint64_t eptp, reserved;
+    } descriptor = { eptp, 0 };
+    bool failed;
+
+    __asm__ volatile("invept %1, %2"
+                     : "=@ccbe"(failed)
+                     : "m"(descriptor), "r"((uint64_t)type)
+                     : "memory");
+    return !failed;
+}
+
+static inline bool vmx_invvpid(enum invvpid_type type, uint16_t vpid)
+{
+    struct {
+        uint64_t vpid, address;
+    } descriptor = { vpid, 0 };
+    bool failed;
+
+    __asm__ volatile("invvpid %1, %2"
+                     : "=@ccbe"(failed)
+                     : "m"(descriptor), "r"((uint64_t)type)
+                     : "memory");
+    return !failed;
+}
+
+#endif
