@@ -11,7 +11,7 @@ BOOT_NEWLIB := $(CACHE)/newlib-efi
 # Pure: tests and fuzzers compile them for the build host.
 BOOT_PURE := manifest manifest_reader manifest_vm manifest_course manifest_value manifest_check \
              manifest_path guest_image bzimage multiboot elf64 memmap acpi
-BOOT_EFI_ONLY := main say memory file cpus firmware ramlog vms kernel paging libc
+BOOT_EFI_ONLY := main say memory file cpus firmware ramlog hwtest vms kernel paging libc
 BOOT_YAML := api parser reader scanner loader
 
 BOOT_OBJS := $(BOOT_PURE:%=$(BOOT_OUT)/%.o) $(BOOT_EFI_ONLY:%=$(BOOT_OUT)/%.o) \

@@ -95,7 +95,7 @@ struct boot_vm {
     uint32_t apicv;      /* enum boot_switch: APIC virtualisation */
     uint32_t autostart;  /* 0: defined only, started by the monitor */
     uint32_t vcpu_count;
-    uint32_t exclusive;  /* 1: cpus[] names one physical CPU for each vCPU, by index into bootinfo */
+    uint32_t exclusive;  /* 1: cpus[] names a physical CPU for each vCPU, by index into bootinfo */
     uint16_t cpus[BOOT_VCPUS_MAX];
     uint64_t memory;     /* guest RAM in bytes, a multiple of 4 KiB */
 
@@ -136,5 +136,10 @@ struct bootinfo {
     struct boot_fb fb;
     char options[256];     /* boot options, words separated by blanks; see docs/manifest.md */
 };
+
+/* Log lines of a test on a real machine (boot option hwtest), which the loader of the next boot
+ * looks for; the last of them is the end. */
+#define BOOT_HWTEST_PREFIX "hwtest: "
+#define BOOT_HWTEST_END "end of the report"
 
 #endif

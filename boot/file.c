@@ -97,6 +97,24 @@ bool file_read(const char *path, bool keep, struct file *file)
     return true;
 }
 
+bool file_exists(const char *path)
+{
+    EFI_FILE_HANDLE handle;
+
+    if (EFI_ERROR(open_file(path, EFI_FILE_MODE_READ, &handle)))
+        return false;
+    handle->Close(handle);
+    return true;
+}
+
+void file_remove(const char *path)
+{
+    EFI_FILE_HANDLE handle;
+
+    if (!EFI_ERROR(open_file(path, EFI_FILE_MODE_READ | EFI_FILE_MODE_WRITE, &handle)))
+        handle->Delete(handle);
+}
+
 void file_write(const char *path, const void *data, size_t size)
 {
     const UINT64 mode = EFI_FILE_MODE_READ | EFI_FILE_MODE_WRITE;
@@ -104,9 +122,7 @@ void file_write(const char *path, const void *data, size_t size)
     UINTN done = size;
     EFI_STATUS status;
 
-    /* Writing does not shorten a file: the old one goes first. */
-    if (!EFI_ERROR(open_file(path, mode, &handle)))
-        handle->Delete(handle);
+    file_remove(path); /* writing does not shorten a file */
     status = open_file(path, mode | EFI_FILE_MODE_CREATE, &handle);
     if (!EFI_ERROR(status)) {
         status = handle->Write(handle, &done, (void *)(uintptr_t)data);

@@ -31,6 +31,9 @@ void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* "mullion: loader error: ..."; waits for a key, then returns to firmware. */
 void say_fatal(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
+/* Waits for a key, then returns to firmware. */
+void say_end(EFI_STATUS status) __attribute__((noreturn));
+
 /* An EFI status in words. */
 const char *say_status(EFI_STATUS status);
 
@@ -72,6 +75,10 @@ bool file_read(const char *path, bool keep, struct file *file);
 /* Replaces a file; failure is reported and survived. */
 void file_write(const char *path, const void *data, size_t size);
 
+/* Is there such a file? And none any more. */
+bool file_exists(const char *path);
+void file_remove(const char *path);
+
 /* --- the rest --- */
 
 /* cpus.c: the CPU list, boot CPU first. */
@@ -83,6 +90,12 @@ void firmware_find_framebuffer(struct bootinfo *info);
 
 /* ramlog.c: the log area that survives a warm reset; what it holds goes to the ESP. */
 void ramlog_open(struct bootinfo *info);
+/* What it held: text of *size bytes, or NULL. */
+const char *ramlog_last(size_t *size);
+
+/* hwtest.c: in a test of a real machine (boot option hwtest) writes the report of the run that
+ * has ended and stops; returns if there is none. */
+void hwtest_gate(const struct bootinfo *info);
 
 /* vms.c: manifest and guest images into info->vms. */
 void vms_load(struct bootinfo *info);

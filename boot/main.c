@@ -43,6 +43,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
     firmware_find_framebuffer(info);
     cpus_find(info);
     entry = kernel_load(info, &link_base);
+    hwtest_gate(info);
     vms_load(info);
     info->trampoline = memory_keep_below(TRAMPOLINE_LIMIT, "starting other CPUs");
     stack = memory_keep(STACK_SIZE, PAGE, "the first stack");

@@ -39,12 +39,19 @@ static int claim(bool *taken)
     return chosen;
 }
 
-/* The ring, oldest byte first, without the part that was never written. */
+/* What the area held, oldest byte first, without the part that was never written. */
+static char *text;
+static size_t used;
+
+const char *ramlog_last(size_t *size)
+{
+    *size = used;
+    return used ? text : NULL;
+}
+
 static void save(const struct ramlog *log)
 {
-    char *text = memory_borrow(RING_SIZE, "the last log");
-    size_t used = 0;
-
+    text = memory_borrow(RING_SIZE, "the last log");
     for (uint32_t i = 0; i < RING_SIZE; i++) {
         char c = log->ring[(log->head + i) % RING_SIZE];
 

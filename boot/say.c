@@ -58,6 +58,14 @@ static void wait_for_key(void)
     BOOT_SERVICES->WaitForEvent(1, &keyboard->WaitForKey, &index);
 }
 
+void say_end(EFI_STATUS status)
+{
+    wait_for_key();
+    BOOT_SERVICES->Exit(loader_image, status, 0, NULL);
+    for (;;) /* Exit does not come back; the compiler can't know */
+        continue;
+}
+
 void say_fatal(const char *format, ...)
 {
     va_list args;
@@ -67,10 +75,7 @@ void say_fatal(const char *format, ...)
     say_list(format, args);
     va_end(args);
     put("\nmullion: nothing was started; a key returns to the firmware\n");
-    wait_for_key();
-    BOOT_SERVICES->Exit(loader_image, EFI_LOAD_ERROR, 0, NULL);
-    for (;;) /* Exit does not come back; the compiler can't know */
-        continue;
+    say_end(EFI_LOAD_ERROR);
 }
 
 const char *say_status(EFI_STATUS status)

@@ -62,7 +62,7 @@ static int base_write(struct vlapic *apic, uint64_t value)
         vlapic_registers_reset(apic);
     else if (from != to)
         vlapic_identify(apic);
-    if (from != to && __atomic_load_n(&apic->extint, __ATOMIC_ACQUIRE))
+    if (from != to && (apic->gathers || __atomic_load_n(&apic->extint, __ATOMIC_ACQUIRE)))
         vcpu_request(apic->vcpu, VCPU_REQ_IRQ);
     return 0;
 }
@@ -139,19 +139,24 @@ static void vlapic_eoi_exit(struct vcpu *vcpu, uint8_t vector)
     vioapic_eoi(vcpu->vm, vector);
 }
 
+/* Which interrupt comes next is asked in one of two ways; all else is the same. */
+#define VLAPIC_OPS                                                                                 \
+    .line = vioapic_line, .msr_read = vlapic_msr_read, .msr_write = vlapic_msr_write,              \
+    .pv_eoi_msr = vlapic_pv_eoi_msr, .cr8_read = vlapic_cr8_read, .cr8_write = vlapic_cr8_write,   \
+    .reset = vlapic_reset, .handoff = vlapic_handoff, .eoi_exit = vlapic_eoi_exit,                 \
+    .write_exit = vlapic_write_exit
+
 static const struct intc_ops vlapic_ops = {
     .has = vlapic_has,
+    .wakes = vlapic_has,
     .take = vlapic_take,
-    .line = vioapic_line,
-    .msr_read = vlapic_msr_read,
-    .msr_write = vlapic_msr_write,
-    .pv_eoi_msr = vlapic_pv_eoi_msr,
-    .cr8_read = vlapic_cr8_read,
-    .cr8_write = vlapic_cr8_write,
-    .reset = vlapic_reset,
-    .handoff = vlapic_handoff,
-    .eoi_exit = vlapic_eoi_exit,
-    .write_exit = vlapic_write_exit,
+    VLAPIC_OPS,
+};
+static const struct intc_ops vlapic_apicv_ops = {
+    .has = vlapic_apicv_has,
+    .wakes = vlapic_apicv_wakes,
+    .take = vlapic_apicv_take,
+    VLAPIC_OPS,
 };
 
 struct intc_state *intc_state_get(struct vm *vm)
@@ -171,6 +176,7 @@ static int vlapic_attach(struct vcpu *vcpu)
     if (!apic->page)
         return -ENOMEM;
     apic->vcpu = vcpu;
+    apic->gathers = vcpu->vm->apicv;
     apic->base = MACHINE_LAPIC_BASE | APIC_BASE_EN | (vcpu->id == 0 ? APIC_BASE_BSP : 0);
     vcpu->lapic = apic;
     vlapic_timer_init(apic);
@@ -203,7 +209,7 @@ static int vlapic_init(struct vdev *dev)
     if (error)
         vlapic_fini(dev);
     else
-        dev->vm->intc = &vlapic_ops;
+        dev->vm->intc = dev->vm->apicv ? &vlapic_apicv_ops : &vlapic_ops;
     return error;
 }
 
@@ -214,7 +220,10 @@ static void vlapic_describe(struct vdev *dev, char *buffer, size_t size)
     for (uint32_t i = 0; i < dev->vm->vcpu_count && used < size; i++) {
         struct vlapic *apic = vlapic_of(dev->vm->vcpus[i]);
         int n = snprintf(buffer + used, size - used, "[%u] %s svr=%x tpr=%x in service=%d%s ",
-                         (unsigned)i, vlapic_x2apic(apic) ? "x2APIC" : "xAPIC",
+                         (unsigned)i,
+                         apic->hardware        ? "x2APIC by hardware"
+                         : vlapic_x2apic(apic) ? "x2APIC"
+                                               : "xAPIC",
                          (unsigned)vlapic_load(apic, LAPIC_SVR),
                          (unsigned)vlapic_load(apic, LAPIC_TPR), apic->isr_top,
                          apic->irr_words ? " pending" : "");

@@ -3,12 +3,14 @@
  * Local APIC and x2APIC of a vCPU in software (root mode). The registers lie in a page in the
  * architectural layout, so that the same page can serve as the virtual-APIC page.
  *
- * Who may touch what: IRR, TMR and irr_words are changed atomically from any CPU; everything
- * else only by the CPU that runs the vCPU (or before it ran).
+ * Who may touch what: IRR, TMR and irr_words (with APIC virtualisation: TMR, posted and
+ * posted_words) are changed atomically from any CPU; everything else only by the CPU that runs
+ * the vCPU (or before it ran).
  */
 #ifndef DRIVERS_VLAPIC_H
 #define DRIVERS_VLAPIC_H
 
+#include "kernel/apicv.h"
 #include "kernel/types.h"
 #include "kernel/vcpu.h"
 #include "kernel/x86_regs.h"
@@ -63,6 +65,14 @@ struct vlapic {
     gpa_t pv_eoi;       /* guest's flag word; 0: not enabled */
     bool pv_eoi_armed;  /* the flag is set: the guest may clear it instead of an EOI */
     bool extint;        /* the PIC asserts INTR (vCPU 0 only); atomic */
+
+    /* APIC virtualisation; vlapic_apicv.c */
+    bool gathers;          /* vm->apicv: interrupts go to `posted` first */
+    bool hardware;         /* the processor delivers; irr_words and isr_* are empty then */
+    bool stale;            /* the page was reset: the processor must be told */
+    uint32_t posted_words; /* bit w: word w of posted may hold a bit; atomic */
+    uint32_t posted[APICV_WORDS];    /* atomic */
+    uint32_t eoi_exits[APICV_WORDS]; /* as the processor knows them */
 };
 
 /* The interrupt controllers that a VM's vCPUs share; vm->intc_state. */
@@ -112,6 +122,24 @@ static inline bool vlapic_x2apic(const struct vlapic *apic)
     return __atomic_load_n(&apic->base, __ATOMIC_RELAXED) & APIC_BASE_EXTD;
 }
 
+#define VLAPIC_WORD_BITS 32u
+#define VLAPIC_WORD_STRIDE 0x10u /* a word of IRR, ISR or TMR every 16 bytes */
+#define VLAPIC_CLASS_SHIFT 4     /* of a vector or priority */
+
+static inline unsigned vlapic_top_bit(uint32_t word)
+{
+    return (unsigned)__builtin_clz(word) ^ (VLAPIC_WORD_BITS - 1); /* becomes one BSR */
+}
+/* Word `w` of IRR, ISR or TMR. */
+static inline uint32_t *vlapic_word(struct vlapic *apic, unsigned base, unsigned w)
+{
+    return vlapic_reg(apic, base) + (size_t)w * (VLAPIC_WORD_STRIDE / sizeof(uint32_t));
+}
+static inline uint32_t vlapic_vector_bit(unsigned vector)
+{
+    return 1u << vector % VLAPIC_WORD_BITS;
+}
+
 /* vlapic_irq.c: priorities */
 void vlapic_set_irq(struct vlapic *apic, uint8_t vector, bool level); /* any CPU */
 void vlapic_error(struct vlapic *apic, uint32_t errors);              /* any CPU */
@@ -122,6 +150,13 @@ void vlapic_sync(struct vlapic *apic); /* before anyone looks at ISR or PPR */
 void vlapic_set_tpr(struct vlapic *apic, uint32_t tpr);
 void vlapic_clear_irqs(struct vlapic *apic);
 int vlapic_pv_eoi_msr(struct vcpu *vcpu, uint64_t value);
+
+/* vlapic_apicv.c: with APIC virtualisation */
+void vlapic_post(struct vlapic *apic, uint8_t vector); /* any CPU */
+void vlapic_post_clear(struct vlapic *apic);
+bool vlapic_apicv_has(struct vcpu *vcpu);
+bool vlapic_apicv_wakes(struct vcpu *vcpu);
+int vlapic_apicv_take(struct vcpu *vcpu);
 
 /* vlapic_regs.c: -EINVAL: #GP */
 uint32_t vlapic_mmio_read(struct vlapic *apic, uint64_t offset);

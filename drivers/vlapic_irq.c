@@ -11,8 +11,6 @@
 #include "drivers/vioapic.h"
 #include "kernel/vdev.h"
 
-#define WORD_BITS 32u
-#define WORD_STRIDE 0x10u /* a word of IRR, ISR or TMR every 16 bytes */
 #define CLASS 0xf0u       /* of a vector or priority */
 
 /* MSR_KVM_PV_EOI_EN (Linux, Documentation/virt/kvm/x86/msr.rst) */
@@ -20,31 +18,15 @@
 #define PV_EOI_ALIGN 4ull
 #define PV_EOI_FLAG 1u
 
-static inline unsigned top_bit(uint32_t word)
-{
-    return (unsigned)__builtin_clz(word) ^ (WORD_BITS - 1); /* the form that becomes one BSR */
-}
-
-/* Word `w` of IRR, ISR or TMR. */
-static inline uint32_t *word_of(struct vlapic *apic, unsigned base, unsigned w)
-{
-    return vlapic_reg(apic, base) + (size_t)w * (WORD_STRIDE / sizeof(uint32_t));
-}
-
 static inline uint32_t *vector_word(struct vlapic *apic, unsigned base, unsigned vector)
 {
-    return word_of(apic, base, vector / WORD_BITS);
-}
-
-static inline uint32_t vector_bit(unsigned vector)
-{
-    return 1u << vector % WORD_BITS;
+    return vlapic_word(apic, base, vector / VLAPIC_WORD_BITS);
 }
 
 void vlapic_set_irq(struct vlapic *apic, uint8_t vector, bool level)
 {
-    uint32_t bit = vector_bit(vector);
-    uint32_t summary = 1u << vector / WORD_BITS;
+    uint32_t bit = vlapic_vector_bit(vector);
+    uint32_t summary = 1u << vector / VLAPIC_WORD_BITS;
     uint32_t *tmr = vector_word(apic, LAPIC_TMR, vector);
 
     if (unlikely(vector < LAPIC_VECTOR_MIN)) {
@@ -57,6 +39,10 @@ void vlapic_set_irq(struct vlapic *apic, uint8_t vector, bool level)
         __atomic_fetch_or(tmr, bit, __ATOMIC_RELAXED);
     else if (__atomic_load_n(tmr, __ATOMIC_RELAXED) & bit)
         __atomic_fetch_and(tmr, ~bit, __ATOMIC_RELAXED);
+    if (unlikely(apic->gathers)) {
+        vlapic_post(apic, vector);
+        return;
+    }
     /* The order matters to irr_clear(): first the bit, then the summary, then the request. */
     if (__atomic_fetch_or(vector_word(apic, LAPIC_IRR, vector), bit, __ATOMIC_SEQ_CST) & bit)
         return;
@@ -80,10 +66,10 @@ static inline int irr_top(struct vlapic *apic)
     uint32_t words = __atomic_load_n(&apic->irr_words, __ATOMIC_RELAXED);
 
     while (words) {
-        unsigned w = top_bit(words);
-        uint32_t bits = __atomic_load_n(word_of(apic, LAPIC_IRR, w), __ATOMIC_RELAXED);
+        unsigned w = vlapic_top_bit(words);
+        uint32_t bits = __atomic_load_n(vlapic_word(apic, LAPIC_IRR, w), __ATOMIC_RELAXED);
         if (likely(bits))
-            return (int)(w * WORD_BITS + top_bit(bits));
+            return (int)(w * VLAPIC_WORD_BITS + vlapic_top_bit(bits));
         words &= ~(1u << w);
     }
     return -1;
@@ -92,9 +78,9 @@ static inline int irr_top(struct vlapic *apic)
 static inline void irr_clear(struct vlapic *apic, unsigned vector)
 {
     uint32_t *word = vector_word(apic, LAPIC_IRR, vector);
-    uint32_t summary = 1u << vector / WORD_BITS;
+    uint32_t summary = 1u << vector / VLAPIC_WORD_BITS;
 
-    if (__atomic_and_fetch(word, ~vector_bit(vector), __ATOMIC_SEQ_CST) != 0)
+    if (__atomic_and_fetch(word, ~vlapic_vector_bit(vector), __ATOMIC_SEQ_CST) != 0)
         return;
     __atomic_fetch_and(&apic->irr_words, ~summary, __ATOMIC_SEQ_CST);
     if (unlikely(__atomic_load_n(word, __ATOMIC_SEQ_CST))) /* someone came in between */
@@ -112,7 +98,7 @@ static void ppr_update(struct vlapic *apic)
 /* For a vector above the PPR, as every one that is taken: so what is in service forms a stack. */
 static inline void isr_push(struct vlapic *apic, unsigned vector)
 {
-    *vector_word(apic, LAPIC_ISR, vector) |= vector_bit(vector);
+    *vector_word(apic, LAPIC_ISR, vector) |= vlapic_vector_bit(vector);
     apic->isr_stack[++apic->isr_depth] = (uint8_t)vector;
     apic->isr_top = (int)vector;
     apic->ppr = vector & CLASS;
@@ -122,7 +108,7 @@ static inline void isr_pop(struct vlapic *apic)
 {
     unsigned vector = (unsigned)apic->isr_top;
 
-    *vector_word(apic, LAPIC_ISR, vector) &= ~vector_bit(vector);
+    *vector_word(apic, LAPIC_ISR, vector) &= ~vlapic_vector_bit(vector);
     if (likely(!--apic->isr_depth)) {
         apic->isr_top = -1;
         apic->ppr = *vlapic_reg(apic, LAPIC_TPR);
@@ -134,10 +120,10 @@ static inline void isr_pop(struct vlapic *apic)
 
 void vlapic_clear_irqs(struct vlapic *apic)
 {
-    for (unsigned w = 0; w < 256 / WORD_BITS; w++) {
-        __atomic_store_n(word_of(apic, LAPIC_IRR, w), 0, __ATOMIC_RELAXED);
-        __atomic_store_n(word_of(apic, LAPIC_TMR, w), 0, __ATOMIC_RELAXED);
-        *word_of(apic, LAPIC_ISR, w) = 0;
+    for (unsigned w = 0; w < 256 / VLAPIC_WORD_BITS; w++) {
+        __atomic_store_n(vlapic_word(apic, LAPIC_IRR, w), 0, __ATOMIC_RELAXED);
+        __atomic_store_n(vlapic_word(apic, LAPIC_TMR, w), 0, __ATOMIC_RELAXED);
+        *vlapic_word(apic, LAPIC_ISR, w) = 0;
     }
     __atomic_store_n(&apic->irr_words, 0, __ATOMIC_RELAXED);
     apic->isr_depth = 0;
@@ -145,6 +131,8 @@ void vlapic_clear_irqs(struct vlapic *apic)
     apic->ppr = 0;
     apic->pv_eoi = 0;
     apic->pv_eoi_armed = false;
+    if (apic->gathers)
+        vlapic_post_clear(apic);
 }
 
 /* The highest pending vector that priorities let through, or -1. */
@@ -165,12 +153,12 @@ void vlapic_set_tpr(struct vlapic *apic, uint32_t tpr)
 
 static inline void end_of_interrupt(struct vlapic *apic)
 {
-    int vector = apic->isr_top;
+    unsigned vector = (unsigned)apic->isr_top;
 
-    if (vector < 0)
+    if (apic->isr_top < 0)
         return;
     isr_pop(apic);
-    if (unlikely(*vector_word(apic, LAPIC_TMR, (unsigned)vector) & vector_bit((unsigned)vector)))
+    if (unlikely(*vector_word(apic, LAPIC_TMR, vector) & vlapic_vector_bit(vector)))
         vioapic_eoi(apic->vcpu->vm, (uint8_t)vector);
     if (apic->irr_words)
         vcpu_request(apic->vcpu, VCPU_REQ_IRQ);
@@ -197,7 +185,7 @@ static __attribute__((noinline)) void pv_eoi_arm(struct vlapic *apic, unsigned v
     uint8_t flag = PV_EOI_FLAG;
 
     if (apic->isr_depth != 1 || apic->irr_words ||
-        *vector_word(apic, LAPIC_TMR, vector) & vector_bit(vector))
+        *vector_word(apic, LAPIC_TMR, vector) & vlapic_vector_bit(vector))
         return;
     apic->pv_eoi_armed = !gmem_write(apic->vcpu->vm, apic->pv_eoi, &flag, sizeof(flag));
 }
@@ -238,7 +226,7 @@ int vlapic_pv_eoi_msr(struct vcpu *vcpu, uint64_t value)
     lock_acquire(&vcpu->vm->lock); /* a demand-backed page is given here, not at an interrupt */
     error = gmem_read(vcpu->vm, gpa, &word, sizeof(word));
     lock_release(&vcpu->vm->lock);
-    if (!error)
+    if (!error && !apic->gathers) /* the processor takes an EOI without an exit anyway */
         apic->pv_eoi = gpa;
     return error ? -EINVAL : 0;
 }

@@ -18,7 +18,7 @@
 #define MULLION_HC_NOP (MULLION_HC_BASE + 0)      /* returns 0: the cheapest round trip */
 #define MULLION_HC_EXIT (MULLION_HC_BASE + 1)     /* RBX = status: ends this VM */
 #define MULLION_HC_EXITS (MULLION_HC_BASE + 2)    /* exits of this vCPU so far */
-#define MULLION_HC_COST (MULLION_HC_BASE + 3)     /* RBX = enum mullion_cost: a counter of this vCPU */
+#define MULLION_HC_COST (MULLION_HC_BASE + 3)     /* RBX = enum mullion_cost: that counter */
 #define MULLION_HC_MARK (MULLION_HC_BASE + 4)     /* RBX = number: a time stamp in the log */
 #define MULLION_HC_PUTC (MULLION_HC_BASE + 5)     /* RBX = byte for this VM's console */
 #define MULLION_HC_FIGURE (MULLION_HC_BASE + 6)   /* RBX = host figure, enum mullion_figure */

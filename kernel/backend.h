@@ -7,6 +7,7 @@
 #ifndef KERNEL_BACKEND_H
 #define KERNEL_BACKEND_H
 
+#include "kernel/apicv.h"
 #include "kernel/pt.h"
 #include "kernel/set.h"
 #include "kernel/types.h"
@@ -24,6 +25,8 @@ enum vreg {
     VREG_FS_BASE, VREG_GS_BASE,
     VREG_PENDING_DEBUG, /* pending debug exceptions */
     VREG_PDPTE0, VREG_PDPTE1, VREG_PDPTE2, VREG_PDPTE3, /* PAE paging; elsewhere without effect */
+    VREG_SHADOW, /* interruptibility; reading it makes vcpu->shadow valid */
+    VREG_CPL, /* current privilege level; read only */
     VREG_COUNT
 };
 
@@ -49,6 +52,15 @@ enum vwindow { VWINDOW_IRQ = 1, VWINDOW_NMI = 2 };
 /* Instructions that a guest can have only with the hardware's help. */
 enum vfeature { VFEATURE_RDTSCP = 1, VFEATURE_INVPCID = 2, VFEATURE_XSAVES = 4 };
 enum vintercept { VINTERCEPT_READ = 1, VINTERCEPT_WRITE = 2 };
+
+/* APIC virtualisation; see kernel/apicv.h, which calls the last three. */
+struct apicv_ops {
+    /* 0; -ENOTSUP: logs each missing feature by its MSR and bit. Any CPU. */
+    int (*available)(void);
+    void (*set)(struct vcpu *vcpu, void *page, uint8_t in_service);
+    void (*raise)(struct vcpu *vcpu, uint8_t vector);
+    void (*eoi_exits)(struct vcpu *vcpu, const uint32_t vectors[APICV_WORDS]);
+};
 
 struct backend {
     const char *name;     /* "VT-x" */
@@ -106,6 +118,8 @@ struct backend {
 
     /* Forgets this vCPU's translations of linear addresses. */
     void (*flush_linear)(struct vcpu *vcpu);
+
+    const struct apicv_ops *apicv;
 
     /* For reports: the hardware's name of a compact exit code; NULL: not defined. */
     const char *(*exit_name)(unsigned code);

@@ -19,9 +19,9 @@ static uint64_t sum(const struct vm *vm, enum figure figure, uint32_t reason, bo
     for (uint32_t i = 0; i < vm->vcpu_count; i++) {
         const struct vcpu_stats *s = &vm->vcpus[i]->stats;
         if (figure == EXITS)
-            total += all ? s->exits : s->by_code[reason];
+            total += all ? s->all.exits : s->by_code[reason].exits;
         else
-            total += all ? s->cycles : s->cycles_by_code[reason];
+            total += all ? s->all.cycles : s->by_code[reason].cycles;
     }
     return total;
 }

@@ -34,7 +34,7 @@ struct cpu {
     volatile uint32_t work_pending; /* read without the lock as a hint */
     uint32_t lock_depth;            /* debug: ranks of locks held */
     uint32_t lock_ranks[8];
-    uint64_t control_accesses;      /* reads and writes of the VMCS or VMCB */
+    uint64_t control_accesses;      /* of the vendor's control structure */
     uint64_t host_msr_accesses;     /* counted where the exit path uses RDMSR or WRMSR */
     void *tables;          /* GDT, TSS, IST stacks: kernel/desc.c */
     void *backend;         /* per-CPU state of the backend (VMXON region and the like) */

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "guests/abi.h"
+#include "kernel/cpuid_rules.h"
 #include "kernel/exit.h"
 #include "kernel/guest_state.h"
 #include "kernel/page.h"
@@ -15,92 +16,16 @@
 #include "kernel/vcpu.h"
 #include "kernel/vm.h"
 
-#define ALL 0xffffffffu
-#define ANY_SUBLEAF 0xffffffffu
-#define MAX_BASIC 0x16u
-#define MAX_EXTENDED 0x80000008u
-#define BASIC_LEAVES (MAX_BASIC + 1)
-#define EXTENDED_LEAVES (MAX_EXTENDED - 0x80000000u + 1)
-
-/* In: SSE to AVX-512, AES, RDRAND, XSAVE, x2APIC, TSC deadline. Out: MONITOR (we do not sleep in
- * guests), DTES, VMX, SMX, thermal monitoring, PDCM, DCA. */
-#define LEAF1_ECX                                                                                  \
-    (CPUID_1_ECX_SSE3 | CPUID_1_ECX_PCLMULQDQ | CPUID_1_ECX_SSSE3 | CPUID_1_ECX_FMA |              \
-     CPUID_1_ECX_CX16 | CPUID_1_ECX_PCID | CPUID_1_ECX_SSE4_1 | CPUID_1_ECX_SSE4_2 |               \
-     CPUID_1_ECX_MOVBE | CPUID_1_ECX_POPCNT | CPUID_1_ECX_AES | CPUID_1_ECX_XSAVE |                \
-     CPUID_1_ECX_AVX | CPUID_1_ECX_F16C | CPUID_1_ECX_RDRAND)
-#define LEAF1_ECX_OURS (CPUID_1_ECX_X2APIC | CPUID_1_ECX_TSC_DEADLINE | CPUID_1_ECX_HYPERVISOR)
-/* In: FPU to CMOV, CLFSH, MMX, FXSR, SSE. Out: DS, ACPI, SS, TM, PBE, PSN. HTT is constructed. */
-#define LEAF1_EDX 0x078bfbffu
-#define LEAF1_EBX_KEEP 0x0000ff00u /* CLFLUSH line size */
-/* FSGSBASE, BMI1, AVX2, SMEP, BMI2, ERMS, INVPCID, AVX512F/DQ, RDSEED, ADX, SMAP, IFMA, CLFLUSHOPT,
- * CLWB, AVX512CD, SHA, AVX512BW/VL. Out: TSC_ADJUST, SGX, HLE, RTM, MPX, PQM, PT. */
-#define LEAF7_EBX 0xf1bf07a9u
-/* VBMI, UMIP, VBMI2, GFNI, VAES, VPCLMULQDQ, VNNI, BITALG, VPOPCNTDQ, RDPID. Out: PKU, WAITPKG,
- * LA57, CET, TME, KL, ENQCMD, PKS. */
-#define LEAF7_ECX 0x00405f46u
-/* 4VNNIW, 4FMAPS, FSRM; no speculation MSRs: they are not switched */
-#define LEAF7_EDX 0x0000001cu
-#define LEAF13_1_EAX 0x7u     /* XSAVEOPT, XSAVEC, XGETBV(1); XSAVES only with IA32_XSS */
-#define LEAF13_1_XSAVES 0x8u
-#define EXT1_ECX 0x00000121u  /* LAHF, ABM, PREFETCHW */
-#define EXT1_EDX 0x2c100800u  /* SYSCALL, NX, 1G pages, RDTSCP, long mode */
-#define EXT1_EDX_RDTSCP (1u << 27)
-#define EXT7_EDX 0x00000100u  /* invariant TSC */
-#define LEAF4_EAX 0x000003ffu /* type, level, flags; no sharing between vCPUs is told */
-#define LEAF6_EAX 0x00000004u /* ARAT: the virtual timer never stops */
-#define KVM_FEATURE_CLOCKSOURCE2 (1u << 3)
-#define KVM_FEATURE_PV_EOI (1u << 6)
-#define KVM_FEATURE_CLOCKSOURCE_STABLE (1u << 24)
-
-enum special { PLAIN, FEATURES, EXT_FEATURES, TOPOLOGY, XSTATE, TSC_RATE, FREQUENCY, EXT1, SIZES };
-
-struct rule {
-    uint32_t leaf, subleaf;
-    uint32_t mask[4]; /* of the host's EAX, EBX, ECX, EDX */
-    enum special special;
-};
-
-static const struct rule rules[] = {
-    { 0x0, ANY_SUBLEAF, { 0, ALL, ALL, ALL }, PLAIN }, /* vendor; EAX: set below */
-    { 0x1, ANY_SUBLEAF, { ALL, LEAF1_EBX_KEEP, LEAF1_ECX, LEAF1_EDX }, FEATURES },
-    { 0x2, ANY_SUBLEAF, { ALL, ALL, ALL, ALL }, PLAIN }, /* cache descriptors */
-    { 0x4, 0, { LEAF4_EAX, ALL, ALL, ALL }, PLAIN },
-    { 0x4, 1, { LEAF4_EAX, ALL, ALL, ALL }, PLAIN },
-    { 0x4, 2, { LEAF4_EAX, ALL, ALL, ALL }, PLAIN },
-    { 0x4, 3, { LEAF4_EAX, ALL, ALL, ALL }, PLAIN },
-    { 0x6, ANY_SUBLEAF, { 0, 0, 0, 0 }, PLAIN },
-    { 0x7, 0, { 0, LEAF7_EBX, LEAF7_ECX, LEAF7_EDX }, EXT_FEATURES },
-    { 0xb, 0, { 0, 0, 0, 0 }, TOPOLOGY },
-    { 0xb, 1, { 0, 0, 0, 0 }, TOPOLOGY },
-    { 0xb, ANY_SUBLEAF, { 0, 0, 0, 0 }, TOPOLOGY },
-    { 0xd, 0, { 0, ALL, ALL, 0 }, XSTATE },
-    { 0xd, 1, { LEAF13_1_EAX, ALL, 0, 0 }, XSTATE },
-    { 0xd, 2, { ALL, ALL, ALL, 0 }, PLAIN }, /* AVX */
-    { 0xd, 5, { ALL, ALL, ALL, 0 }, PLAIN }, /* AVX-512 */
-    { 0xd, 6, { ALL, ALL, ALL, 0 }, PLAIN },
-    { 0xd, 7, { ALL, ALL, ALL, 0 }, PLAIN },
-    { 0x15, ANY_SUBLEAF, { 0, 0, 0, 0 }, TSC_RATE },
-    { 0x16, ANY_SUBLEAF, { 0, 0, 0, 0 }, FREQUENCY },
-    { 0x80000000, ANY_SUBLEAF, { 0, ALL, ALL, ALL }, PLAIN },
-    { 0x80000001, ANY_SUBLEAF, { 0, 0, EXT1_ECX, EXT1_EDX }, EXT1 },
-    { 0x80000002, ANY_SUBLEAF, { ALL, ALL, ALL, ALL }, PLAIN }, /* brand string */
-    { 0x80000003, ANY_SUBLEAF, { ALL, ALL, ALL, ALL }, PLAIN },
-    { 0x80000004, ANY_SUBLEAF, { ALL, ALL, ALL, ALL }, PLAIN },
-    { 0x80000005, ANY_SUBLEAF, { ALL, ALL, ALL, ALL }, PLAIN }, /* caches */
-    { 0x80000006, ANY_SUBLEAF, { ALL, ALL, ALL, ALL }, PLAIN },
-    { 0x80000007, ANY_SUBLEAF, { 0, 0, 0, EXT7_EDX }, PLAIN },
-    { 0x80000008, ANY_SUBLEAF, { 0xffff, 0, 0, 0 }, SIZES },
-};
-
 /* A row of a vCPU's table; rows of one leaf stand together, the any-subleaf row last. */
 struct row {
     uint32_t leaf, subleaf;
     struct cpuid_regs regs;
-    bool live; /* depends on CR4 or XCR0: completed at the exit */
+    bool live; /* depends on CR4, XCR0 or the subleaf: completed at the exit */
 };
 
 #define ROWS_MAX 48u
+#define HYPERVISOR_ROWS ((uint32_t)ARRAY_SIZE(rules))
+#define NO_LEAF 0xffffffffu /* in no range that CPUID has */
 struct cpuid_table {
     uint8_t basic[BASIC_LEAVES]; /* row number + 1 of the leaf's first row */
     uint8_t extended[EXTENDED_LEAVES];
@@ -108,7 +33,7 @@ struct cpuid_table {
     struct row rows[ROWS_MAX];
 };
 _Static_assert(sizeof(struct cpuid_table) <= PAGE_SIZE, "one page");
-_Static_assert(ARRAY_SIZE(rules) + 6 <= ROWS_MAX, "rows");
+_Static_assert(ARRAY_SIZE(rules) + 5 <= ROWS_MAX, "rows");
 
 #define OSXSAVE_BIT CPUID_1_ECX_OSXSAVE
 #define SMT_LEVEL_TYPE (1u << 8)
@@ -219,24 +144,29 @@ static void add_row(struct cpuid_table *t, uint32_t leaf, uint32_t subleaf, stru
                                                              : NULL;
 
     t->rows[n] = (struct row){ leaf, subleaf, r,
-                               leaf == CPUID_FEATURES || (leaf == CPUID_XSTATE && subleaf < 2) };
+                               leaf == CPUID_FEATURES || (leaf == CPUID_XSTATE && subleaf < 2) ||
+                                   (leaf == CPUID_TOPOLOGY && subleaf == ANY_SUBLEAF) };
     if (first && !*first)
         *first = (uint8_t)(n + 1);
 }
 
-static void add_hypervisor_leaves(struct cpuid_table *t)
+static void add_hypervisor_leaves(struct cpuid_table *t, const struct vm *vm)
 {
+    /* the processor takes an EOI without an exit, and without looking at the guest's flag */
+    uint32_t pv_eoi = vm->apicv ? 0 : KVM_FEATURE_PV_EOI;
+
     /* Linux looks for KVM's signature here, and uses exactly what the feature word offers */
     add_row(t, CPUID_HYPERVISOR, ANY_SUBLEAF,
             (struct cpuid_regs){ CPUID_HYPERVISOR + 1, 0x4b4d564b, 0x564b4d56, 0x4d });
     add_row(t, CPUID_HYPERVISOR + 1, ANY_SUBLEAF,
-            (struct cpuid_regs){ KVM_FEATURE_CLOCKSOURCE2 | KVM_FEATURE_PV_EOI |
-                                     KVM_FEATURE_CLOCKSOURCE_STABLE,
+            (struct cpuid_regs){ KVM_FEATURE_CLOCKSOURCE2 | KVM_FEATURE_CLOCKSOURCE_STABLE |
+                                     pv_eoi,
                                  0, 0, 0 });
     add_row(t, MULLION_CPUID_BASE, ANY_SUBLEAF, /* "MullionMulli" */
             (struct cpuid_regs){ MULLION_CPUID_FEATURES, 0x6c6c754d, 0x4d6e6f69, 0x696c6c75 });
     add_row(t, MULLION_CPUID_FEATURES, ANY_SUBLEAF,
             (struct cpuid_regs){ MULLION_ABI_VERSION, MULLION_FEATURE_EXIT_COUNTS, 0, 0 });
+    add_row(t, NO_LEAF, ANY_SUBLEAF, (struct cpuid_regs){ 0 });
 }
 
 int cpuid_init(struct vcpu *v)
@@ -253,42 +183,48 @@ int cpuid_init(struct vcpu *v)
     t->rows[t->basic[0] - 1].regs.eax = MAX_BASIC;
     t->rows[t->basic[6] - 1].regs.eax = LEAF6_EAX;
     t->rows[t->extended[0] - 1].regs.eax = MAX_EXTENDED;
-    add_hypervisor_leaves(t);
+    add_hypervisor_leaves(t, v->vm);
     v->cpuid = t;
     return 0;
 }
 
+/* The leaf's first row, or NULL. Hypervisor leaves stand behind all others. */
+static const struct row *first_row(const struct cpuid_table *t, uint32_t leaf)
+{
+    uint32_t n = leaf < BASIC_LEAVES                     ? t->basic[leaf]
+                 : leaf - CPUID_EXT_MAX < EXTENDED_LEAVES ? t->extended[leaf - CPUID_EXT_MAX]
+                                                          : HYPERVISOR_ROWS + 1;
+
+    return n ? &t->rows[n - 1] : NULL;
+}
+
+/* The table ends with a row that fits no leaf. */
 static const struct row *find(const struct cpuid_table *t, uint32_t leaf, uint32_t subleaf)
 {
-    uint32_t n = 0;
+    const struct row *row = first_row(t, leaf);
 
-    if (leaf < BASIC_LEAVES)
-        n = t->basic[leaf];
-    else if (leaf - CPUID_EXT_MAX < EXTENDED_LEAVES)
-        n = t->extended[leaf - CPUID_EXT_MAX];
-    else
-        n = (uint32_t)ARRAY_SIZE(rules) + 1;
-    if (!n)
+    if (!row)
         return NULL;
-    for (n--; n < t->count; n++) {
-        const struct row *row = &t->rows[n];
-        if (row->leaf == leaf && (row->subleaf == subleaf || row->subleaf == ANY_SUBLEAF))
+    for (; row->leaf != NO_LEAF; row++) {
+        if (row->leaf == leaf && (row->subleaf == ANY_SUBLEAF || row->subleaf == subleaf))
             return row;
-        if (row->leaf != leaf && leaf < CPUID_HYPERVISOR)
-            return NULL;
     }
     return NULL;
 }
 
 /* Bits that follow the guest's CR4 and XCR0, which are in the processor now. */
-static void complete(struct vcpu *v, const struct row *row, struct cpuid_regs *r)
+static void complete(struct vcpu *v, const struct row *row, uint32_t subleaf,
+                     struct cpuid_regs *r)
 {
     if (row->leaf == CPUID_FEATURES) {
         if ((r->ecx & CPUID_1_ECX_XSAVE) && (vcpu_get(v, VREG_CR4) & CR4_OSXSAVE))
             r->ecx |= OSXSAVE_BIT;
         return;
     }
-    r->ebx = x86_cpuid(CPUID_XSTATE, row->subleaf).ebx;
+    if (row->leaf == CPUID_TOPOLOGY)
+        r->ecx = subleaf & 0xff; /* levels that do not exist still tell their number */
+    else
+        r->ebx = x86_cpuid(CPUID_XSTATE, row->subleaf).ebx;
 }
 
 struct cpuid_regs cpuid_of(struct vcpu *v, uint32_t leaf, uint32_t subleaf)
@@ -300,26 +236,37 @@ struct cpuid_regs cpuid_of(struct vcpu *v, uint32_t leaf, uint32_t subleaf)
         return r;
     r = row->regs;
     if (unlikely(row->live))
-        complete(v, row, &r);
-    if (leaf == CPUID_TOPOLOGY && subleaf > 1)
-        r.ecx = subleaf & 0xff;
+        complete(v, row, subleaf, &r);
     return r;
+}
+
+static enum verdict answer(struct vcpu *v, const struct cpuid_regs *r)
+{
+    v->gpr[RAX] = r->eax;
+    v->gpr[RBX] = r->ebx;
+    v->gpr[RCX] = r->ecx;
+    v->gpr[RDX] = r->edx;
+    return VERDICT_NEXT;
+}
+
+static __attribute__((noinline)) enum verdict answer_slowly(struct vcpu *v, uint32_t leaf,
+                                                            uint32_t subleaf)
+{
+    struct cpuid_regs r;
+
+    if (leaf < CPUID_HYPERVISOR || leaf >= CPUID_EXT_MAX || !course_leaf(v, leaf, &r))
+        r = cpuid_of(v, leaf, subleaf);
+    return answer(v, &r);
 }
 
 static enum verdict on_cpuid(struct vcpu *v, struct vmexit *exit)
 {
-    uint32_t leaf = (uint32_t)v->gpr[RAX], subleaf = (uint32_t)v->gpr[RCX];
-    struct cpuid_regs r;
+    uint32_t leaf = (uint32_t)v->gpr[RAX];
+    const struct row *row = first_row(v->cpuid, leaf);
 
     (void)exit;
-    if (unlikely(leaf >= CPUID_HYPERVISOR && leaf < CPUID_EXT_MAX) && course_leaf(v, leaf, &r))
-        ;
-    else
-        r = cpuid_of(v, leaf, subleaf);
-    v->gpr[RAX] = r.eax;
-    v->gpr[RBX] = r.ebx;
-    v->gpr[RCX] = r.ecx;
-    v->gpr[RDX] = r.edx;
-    return VERDICT_NEXT;
+    if (likely(row && row->leaf == leaf && row->subleaf == ANY_SUBLEAF && !row->live))
+        return answer(v, &row->regs);
+    return answer_slowly(v, leaf, (uint32_t)v->gpr[RCX]);
 }
 EXIT_HANDLER(EXIT_CPUID, on_cpuid);

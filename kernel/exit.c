@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Exit dispatch (root mode): finds the handler for a kind of exit and carries out its verdict.
- * The one place in the tree that moves a guest's RIP past an instruction.
+ * The loop around a guest and the dispatch of its exits (root mode): finds the handler for a kind
+ * of exit and carries out its verdict. The one place in the tree that moves a guest's RIP past an
+ * instruction. Hot: each exit passes here, so it is in one file for the compiler's sake.
  */
 #include "kernel/exit.h"
 
 #include "kernel/log.h"
+#include "kernel/time.h"
 #include "kernel/vcpu.h"
 #include "kernel/vm.h"
 #include "kernel/x86.h"
 
 static const struct exit_handler *handlers[EXIT_KINDS];
+static enum verdict (*handle[EXIT_KINDS])(struct vcpu *vcpu, struct vmexit *exit);
 
 void exit_init(void)
 {
@@ -19,6 +22,7 @@ void exit_init(void)
         if (h->kind >= EXIT_KINDS || handlers[h->kind])
             panic("exit kind %s has two handlers", h->name);
         handlers[h->kind] = h;
+        handle[h->kind] = h->handle;
     }
     for (unsigned kind = 0; kind < EXIT_KINDS; kind++) {
         if (!handlers[kind])
@@ -59,19 +63,71 @@ static void next_instruction(struct vcpu *v, unsigned length)
         vcpu_inject_debug(v, DR6_BS);
 }
 
-bool exit_dispatch(struct vcpu *v, struct vmexit *exit)
+static inline bool dispatch(struct vcpu *v, struct vmexit *exit)
 {
-    switch (handlers[exit->kind]->handle(v, exit)) {
-    case VERDICT_NEXT:
+    enum verdict verdict = handle[exit->kind](v, exit);
+
+    if (likely(verdict == VERDICT_NEXT)) {
         next_instruction(v, exit->length);
         return true;
-    case VERDICT_RETRY:
-        return true;
-    case VERDICT_LEAVE:
+    }
+    if (verdict == VERDICT_LEAVE) {
         next_instruction(v, exit->length);
         return false;
-    case VERDICT_STOP:
-        return true; /* the request to stop is seen before the next entry */
     }
-    return false;
+    return true; /* RETRY; or STOP, whose request is seen before the next entry */
+}
+
+bool exit_dispatch(struct vcpu *v, struct vmexit *exit)
+{
+    return dispatch(v, exit);
+}
+
+static void trace(struct vcpu *v, const struct vmexit *exit, uint64_t tsc)
+{
+    struct vcpu_trace *t = &v->trace[v->stats.all.exits++ % VCPU_HISTORY];
+
+    t->tsc = tsc;
+    t->rip = v->rip;
+    t->head = exit->head;
+}
+
+/* An exit handler that takes 2^32 ticks would be counted short. */
+static void account(struct vcpu *v, const struct vmexit *exit, uint64_t start)
+{
+    uint32_t cycles = (uint32_t)time_tsc() - (uint32_t)start;
+    struct vcpu_counter *counter = &v->stats.by_code[exit->code];
+
+    v->stats.all.cycles += cycles;
+    counter->exits++;
+    counter->cycles += cycles;
+}
+
+void vcpu_run(struct vcpu *v)
+{
+    struct vmexit exit;
+    bool stay = true;
+
+    v->mode = VCPU_EXITING;
+    while (stay) {
+        if (unlikely(v->requests) && !vcpu_serve_requests(v))
+            break;
+        if (unlikely(v->event.type)) {
+            backend->inject(v);
+            v->event.type = VEVENT_NONE;
+        }
+        /* A request that comes before this store is seen below; one after it sends a kick. */
+        __atomic_store_n(&v->mode, VCPU_IN_GUEST, __ATOMIC_SEQ_CST);
+        if (unlikely(v->requests)) {
+            v->mode = VCPU_EXITING;
+            continue;
+        }
+        backend->run(v, &exit);
+        uint64_t start = time_tsc();
+        v->mode = VCPU_EXITING;
+        trace(v, &exit, start);
+        stay = dispatch(v, &exit);
+        account(v, &exit, start);
+    }
+    __atomic_store_n(&v->mode, VCPU_OUT, __ATOMIC_SEQ_CST);
 }

@@ -12,7 +12,8 @@
 struct vcpu;
 
 enum exit_kind {
-    EXIT_NONE = 0,      /* nothing to decide: the backend or an interrupt handler has done it */
+    EXIT_UNKNOWN = 0,   /* no rule for this code: stops the VM */
+    EXIT_NONE,          /* nothing to decide: the backend or an interrupt handler has done it */
     EXIT_INTERRUPT,     /* physical interrupt; `vector` was acknowledged */
     EXIT_NMI,           /* physical NMI */
     EXIT_EXCEPTION,     /* intercepted exception of the guest: vector, error_code */
@@ -38,7 +39,6 @@ enum exit_kind {
     EXIT_APIC_EOI,      /* APIC virtualisation: EOI of a level-triggered `vector` */
     EXIT_BUS_LOCK,
     EXIT_ENTRY_FAILED,  /* the guest state was refused; the backend has logged the broken rule */
-    EXIT_UNKNOWN,       /* no rule for this code: stops the VM */
     EXIT_KINDS
 };
 
@@ -69,12 +69,25 @@ struct exit_memory {
     bool page_walk; /* the access was to a guest page table */
 };
 
-struct vmexit {
+/* What every exit has; copied into the trace in one piece. */
+struct vmexit_head {
     uint8_t kind;        /* enum exit_kind */
     uint8_t vector;      /* INTERRUPT, EXCEPTION, APIC_EOI */
     bool has_error_code; /* EXCEPTION */
     uint8_t length;      /* of the instruction, where the exit was caused by one; 0: unknown */
     uint32_t code;       /* the hardware's own exit code, compact: < backend->exit_codes */
+};
+
+struct vmexit {
+    union {
+        struct vmexit_head head;
+        struct {
+            uint8_t kind, vector;
+            bool has_error_code;
+            uint8_t length;
+            uint32_t code;
+        };
+    };
     uint32_t error_code; /* EXCEPTION */
     uint32_t apic_offset;
     uint64_t debug_status; /* EXCEPTION #DB: what DR6 would say */
@@ -107,7 +120,7 @@ SET_DECLARE(exit_handler, struct exit_handler);
 
 /* Fills the dispatch table from the set; panics on a kind that has none or two. */
 void exit_init(void);
-/* Finds the handler, carries out its verdict. False: leave the run loop. */
+/* Calls the handler, carries out its verdict. False: leave the run loop. */
 bool exit_dispatch(struct vcpu *vcpu, struct vmexit *exit);
 /* Name of an exit kind, for reports. */
 const char *exit_kind_name(unsigned kind);

@@ -25,6 +25,7 @@ static enum insn_mode insn_mode(struct vcpu *v)
 /* The instruction at RIP; fewer bytes where the next page is not there. */
 static size_t fetch(struct vcpu *v, enum insn_mode mode, uint8_t *bytes)
 {
+    unsigned access = PT_X | (vcpu_cpl(v) == 3 ? PT_USER : 0);
     gva_t rip = vcpu_get(v, VREG_RIP), where;
     struct vsegment cs;
     uint32_t error;
@@ -35,10 +36,10 @@ static size_t fetch(struct vcpu *v, enum insn_mode mode, uint8_t *bytes)
         rip = (uint32_t)(rip + cs.base);
     }
     first = MIN((size_t)(PAGE_SIZE - (rip & (PAGE_SIZE - 1))), (size_t)INSN_MAX);
-    if (gwalk_read(v, rip, bytes, first, PT_X, &where, &error))
+    if (gwalk_read(v, rip, bytes, first, access, &where, &error))
         return 0;
     if (first < INSN_MAX &&
-        gwalk_read(v, rip + first, bytes + first, INSN_MAX - first, PT_X, &where, &error))
+        gwalk_read(v, rip + first, bytes + first, INSN_MAX - first, access, &where, &error))
         return first;
     return INSN_MAX;
 }
@@ -218,6 +219,9 @@ static enum verdict device_access(struct vcpu *v, struct vmexit *exit)
     lock_acquire(&v->vm->lock);
     done = execute(v, range, gpa - range->base, &in);
     lock_release(&v->vm->lock);
+    /* an exit by a memory access does not bring these; the step past the instruction needs them */
+    vcpu_get(v, VREG_RFLAGS);
+    vcpu_get(v, VREG_SHADOW);
     exit->length = in.length;
     return done ? VERDICT_NEXT : VERDICT_RETRY;
 }

@@ -30,22 +30,29 @@ static const struct {
     { 1, PAGE_ORDER_4K, PAGE_SIZE },
 };
 
+/* Maps one page of page_sizes[i] at gpa. False: no memory, or part of it is mapped. */
+static bool give_page(struct vm *vm, gpa_t gpa, size_t i)
+{
+    uint64_t size = page_sizes[i].size;
+    hpa_t hpa = page_alloc(page_sizes[i].order);
+
+    if (hpa == PAGE_NONE)
+        return false;
+    if (pt_map(&vm->nested, gpa, hpa, size, RAM_RIGHTS, PT_WB, page_sizes[i].level) == 0)
+        return true;
+    page_free(hpa, page_sizes[i].order);
+    return false;
+}
+
 /* Maps one block at gpa, as large as alignment, `left` and free memory allow. Its size; 0: none. */
 static uint64_t give_block(struct vm *vm, gpa_t gpa, uint64_t left, unsigned max_level)
 {
     for (size_t i = 0; i < ARRAY_SIZE(page_sizes); i++) {
         uint64_t size = page_sizes[i].size;
-        hpa_t hpa;
 
-        if (page_sizes[i].level > max_level || gpa % size || left < size)
-            continue;
-        hpa = page_alloc(page_sizes[i].order);
-        if (hpa == PAGE_NONE)
-            continue;
-        if (pt_map(&vm->nested, gpa, hpa, size, RAM_RIGHTS, PT_WB, page_sizes[i].level) == 0)
+        if (page_sizes[i].level <= max_level && gpa % size == 0 && left >= size &&
+            give_page(vm, gpa, i))
             return size;
-        page_free(hpa, page_sizes[i].order);
-        return 0;
     }
     return 0;
 }
@@ -105,17 +112,17 @@ int gmem_demand(struct vm *vm, gpa_t gpa)
     const struct gp_region *region = vm_map_find(vm, gpa);
     unsigned level = vm->config->backing == BOOT_BACKING_DEMAND_2M ? 2 : 1;
     struct pt_leaf leaf;
-    gpa_t base;
 
     if (!region || !is_ram(region) || vm->config->backing == BOOT_BACKING_EAGER)
         return -EFAULT;
-    base = ALIGN_DOWN(gpa, level == 2 ? PAGE_2M : PAGE_SIZE);
-    if (base < region->base || base + PAGE_2M > region->base + region->size) {
-        level = 1;
-        base = ALIGN_DOWN(gpa, PAGE_SIZE);
+    level = MIN(level, vm->nested.format->largest_level);
+    for (size_t i = 0; i < ARRAY_SIZE(page_sizes); i++) {
+        gpa_t base = ALIGN_DOWN(gpa, page_sizes[i].size);
+
+        if (page_sizes[i].level <= level && base >= region->base &&
+            page_sizes[i].size <= region->base + region->size - base && give_page(vm, base, i))
+            return 0;
     }
-    if (give_block(vm, base, level == 2 ? PAGE_2M : PAGE_SIZE, level))
-        return 0;
     /* another vCPU may have been here first */
     return pt_lookup(&vm->nested, gpa, &leaf) ? 0 : -ENOMEM;
 }

@@ -149,6 +149,8 @@ int gwalk(struct vcpu *v, gva_t gva, unsigned access, gpa_t *gpa, uint32_t *erro
         *gpa = gva & UINT32_MAX;
         return 0;
     }
+    if (w.mode.levels <= PAE_LEVELS)
+        gva &= UINT32_MAX;
     cr3 = vcpu_get(v, VREG_CR3);
     err = walk_tables(&w, gva, w.mode.levels == PAE_LEVELS ? cr3 & PAE_ROOT_ADDRESS
                                                             : cr3 & PTE_ADDRESS, gpa);

@@ -3,6 +3,7 @@
 #include "kernel/housekeeping.h"
 
 #include "kernel/console.h"
+#include "kernel/hwtest.h"
 #include "kernel/option.h"
 #include "kernel/report.h"
 #include "kernel/vm.h"
@@ -23,6 +24,7 @@ static void first_screen(void)
 void housekeeping_init(void)
 {
     first_screen();
+    hwtest_init();
     report_start();
 }
 
@@ -31,11 +33,13 @@ void housekeeping(void)
     console_input();
     console_poll();
     vm_stop_check();
+    hwtest_check();
 }
 
 uint64_t housekeeping_deadline(void)
 {
-    uint64_t console = console_deadline(), stop = vm_stop_deadline();
+    uint64_t first = MIN(console_deadline(), vm_stop_deadline());
+    uint64_t test = hwtest_deadline();
 
-    return MIN(console, stop);
+    return MIN(first, test);
 }

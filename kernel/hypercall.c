@@ -58,7 +58,7 @@ HYPERCALL(MULLION_HC_EXIT, end);
 
 static int64_t exits(struct vcpu *v)
 {
-    return (int64_t)v->stats.exits;
+    return (int64_t)v->stats.all.exits;
 }
 HYPERCALL(MULLION_HC_EXITS, exits);
 

@@ -41,7 +41,7 @@ enum machine machine_of(const struct vm *vm);
 int machine_map(struct vm *vm);
 
 /* After RAM, vCPUs and devices exist: copies the guest in, writes the firmware's tables, sets
- * vCPU 0's registers and makes it runnable; the others wait for SIPI. vCPU 0 is in a state where
+ * vCPU 0's registers (vm_start makes it runnable, the others wait for SIPI). vCPU 0 is where
  * vcpu_set is allowed. -EINVAL: the image asks for what this machine lacks; -ENOSPC: it does not
  * fit; -EFAULT: it lies outside RAM; -ENOMEM. The reason is in the log. */
 int machine_load(struct vm *vm);

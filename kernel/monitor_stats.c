@@ -43,8 +43,8 @@ static uint64_t exits_of(const struct vm *vm, const struct vcpu *v, unsigned cod
 {
     if (!v)
         return report_exits(vm, code, cycles);
-    *cycles = v->stats.cycles_by_code[code];
-    return v->stats.by_code[code];
+    *cycles = v->stats.by_code[code].cycles;
+    return v->stats.by_code[code].exits;
 }
 
 static void print_count(const char *name, uint64_t exits, uint64_t cycles)

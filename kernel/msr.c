@@ -7,22 +7,12 @@
 
 #include "kernel/exit.h"
 #include "kernel/log.h"
+#include "kernel/msr.h"
 #include "kernel/page.h"
 #include "kernel/policy.h"
 #include "kernel/pvclock.h"
 #include "kernel/vcpu.h"
 #include "kernel/vm.h"
-
-/* MSRs that live in software, per vCPU. */
-#define MTRR_VARIABLE 8u
-#define MTRR_FIXED 11u
-struct vcpu_msrs {
-    uint64_t misc_enable;
-    uint64_t mtrr_def_type;
-    uint64_t mtrr_variable[2 * MTRR_VARIABLE];
-    uint64_t mtrr_fixed[MTRR_FIXED];
-    uint64_t mcg_status;
-};
 
 enum access { PASS, READ_PASS, VALUE, HANDLER };
 
@@ -47,72 +37,6 @@ static int write_misc_enable(struct vcpu *v, uint32_t msr, uint64_t value)
     v->msrs->misc_enable = value & MISC_ENABLE_FAST_STRINGS
                                ? v->msrs->misc_enable | MISC_ENABLE_FAST_STRINGS
                                : v->msrs->misc_enable & ~MISC_ENABLE_FAST_STRINGS;
-    return 0;
-}
-
-/* Virtual MTRRs: kept for the guest, without effect: its RAM is write-back (design decision). */
-static const uint32_t fixed_mtrrs[MTRR_FIXED] = {
-    0x250, 0x258, 0x259, 0x268, 0x269, 0x26a, 0x26b, 0x26c, 0x26d, 0x26e, 0x26f,
-};
-#define MTRRCAP_VALUE (MTRR_VARIABLE | 1u << 8 | 1u << 10) /* fixed ranges, write-combining */
-
-static uint64_t *mtrr(struct vcpu *v, uint32_t msr)
-{
-    if (msr == MSR_IA32_MTRR_DEF_TYPE)
-        return &v->msrs->mtrr_def_type;
-    if (msr - MSR_IA32_MTRR_PHYSBASE0 < 2 * MTRR_VARIABLE)
-        return &v->msrs->mtrr_variable[msr - MSR_IA32_MTRR_PHYSBASE0];
-    for (unsigned i = 0; i < MTRR_FIXED; i++) {
-        if (fixed_mtrrs[i] == msr)
-            return &v->msrs->mtrr_fixed[i];
-    }
-    return NULL;
-}
-
-static int read_mtrr(struct vcpu *v, uint32_t msr, uint64_t *value)
-{
-    const uint64_t *slot = mtrr(v, msr);
-
-    if (!slot)
-        return -EINVAL;
-    *value = *slot;
-    return 0;
-}
-
-static bool memory_type_valid(uint64_t type)
-{
-    return type == MEM_TYPE_UC || type == MEM_TYPE_WC || type == MEM_TYPE_WT ||
-           type == MEM_TYPE_WP || type == MEM_TYPE_WB;
-}
-
-#define MTRR_TYPE 0xffull
-#define MTRR_DEF_TYPE_DEFINED (MTRR_TYPE | MTRR_DEF_TYPE_FE | MTRR_DEF_TYPE_E)
-#define MTRR_PHYSMASK_VALID BIT(11)
-
-static bool mtrr_value_valid(uint32_t msr, uint64_t value)
-{
-    if (msr == MSR_IA32_MTRR_DEF_TYPE)
-        return !(value & ~MTRR_DEF_TYPE_DEFINED) && memory_type_valid(value & MTRR_TYPE);
-    if (msr - MSR_IA32_MTRR_PHYSBASE0 < 2 * MTRR_VARIABLE) {
-        if (msr & 1)
-            return !(value & ~(policy_address_mask() & ~0xfffull) & ~MTRR_PHYSMASK_VALID);
-        return !(value & ~(policy_address_mask() & ~0xf00ull)) &&
-               memory_type_valid(value & MTRR_TYPE);
-    }
-    for (unsigned i = 0; i < 8; i++) {
-        if (!memory_type_valid(value >> (8 * i) & MTRR_TYPE))
-            return false;
-    }
-    return true;
-}
-
-static int write_mtrr(struct vcpu *v, uint32_t msr, uint64_t value)
-{
-    uint64_t *slot = mtrr(v, msr);
-
-    if (!slot || !mtrr_value_valid(msr, value))
-        return -EINVAL;
-    *slot = value;
     return 0;
 }
 
@@ -196,10 +120,10 @@ static const struct msr_row rows[] = {
       write_misc_enable },
     { MSR_IA32_DEBUGCTL, MSR_IA32_DEBUGCTL, VALUE, 0, NULL, write_debugctl },
     { MSR_IA32_MTRR_PHYSBASE0, MSR_IA32_MTRR_PHYSBASE0 + 2 * MTRR_VARIABLE - 1, HANDLER, 0,
-      read_mtrr, write_mtrr },
-    { MSR_IA32_MTRR_FIX64K_00000, MSR_IA32_MTRR_FIX4K_F8000, HANDLER, 0, read_mtrr, write_mtrr },
+      mtrr_read, mtrr_write },
+    { MSR_IA32_MTRR_FIX64K_00000, MSR_IA32_MTRR_FIX4K_F8000, HANDLER, 0, mtrr_read, mtrr_write },
     { MSR_IA32_PAT, MSR_IA32_PAT, PASS, 0, NULL, NULL },
-    { MSR_IA32_MTRR_DEF_TYPE, MSR_IA32_MTRR_DEF_TYPE, HANDLER, 0, read_mtrr, write_mtrr },
+    { MSR_IA32_MTRR_DEF_TYPE, MSR_IA32_MTRR_DEF_TYPE, HANDLER, 0, mtrr_read, mtrr_write },
     { MSR_IA32_TSC_DEADLINE, MSR_IA32_TSC_DEADLINE, HANDLER, 0, intc_read, intc_write },
     { MSR_IA32_X2APIC_BASE, MSR_IA32_X2APIC_BASE + 0xff, HANDLER, 0, intc_read, intc_write },
     { MSR_IA32_XSS, MSR_IA32_XSS, VALUE, 0, NULL, write_xss },
@@ -248,7 +172,7 @@ int msr_init(struct vcpu *v)
         return -ENOMEM;
     v->msrs->misc_enable = MISC_ENABLE_FAST_STRINGS | MISC_ENABLE_BTS_UNAVAILABLE |
                            MISC_ENABLE_PEBS_UNAVAILABLE;
-    v->msrs->mtrr_def_type = MTRR_DEF_TYPE_E | MEM_TYPE_WB;
+    v->msrs->mtrr.def_type = MTRR_DEF_TYPE_E | MEM_TYPE_WB;
     if (v->id != 0)
         return 0; /* the maps are the VM's */
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)

@@ -61,12 +61,12 @@ uint64_t report_exits(const struct vm *vm, unsigned code, uint64_t *cycles)
 
     *cycles = 0;
     if (!vm->vcpu_count && vm->total) {
-        *cycles = vm->total->cycles_by_code[code];
-        return vm->total->by_code[code];
+        *cycles = vm->total->by_code[code].cycles;
+        return vm->total->by_code[code].exits;
     }
     for (uint32_t i = 0; i < vm->vcpu_count; i++) {
-        exits += vm->vcpus[i]->stats.by_code[code];
-        *cycles += vm->vcpus[i]->stats.cycles_by_code[code];
+        exits += vm->vcpus[i]->stats.by_code[code].exits;
+        *cycles += vm->vcpus[i]->stats.by_code[code].cycles;
     }
     return exits;
 }
@@ -83,9 +83,11 @@ static void keep_totals(struct vm *vm)
         return;
     total = page_ptr(block);
     for (unsigned code = 0; code < VCPU_EXIT_CODES; code++) {
-        total->by_code[code] = report_exits(vm, code, &total->cycles_by_code[code]);
-        total->exits += total->by_code[code];
-        total->cycles += total->cycles_by_code[code];
+        struct vcpu_counter *counter = &total->by_code[code];
+
+        counter->exits = report_exits(vm, code, &counter->cycles);
+        total->all.exits += counter->exits;
+        total->all.cycles += counter->cycles;
     }
     vm->total = total;
 }
@@ -181,6 +183,8 @@ void report_if_all_ended(void)
     log_printf("no VM runs any more\n");
     if (option_has("headless"))
         event("{\"event\":\"done\",\"status\":%d}\n", well ? 0 : 1);
+    SET_FOREACH(hook, report_hook)
+    (*hook)->all_ended();
 }
 
 static bool any_launched(void)

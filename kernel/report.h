@@ -6,6 +6,7 @@
 #ifndef KERNEL_REPORT_H
 #define KERNEL_REPORT_H
 
+#include "kernel/set.h"
 #include "kernel/types.h"
 #include "kernel/vcpu.h"
 
@@ -17,6 +18,12 @@ void report_vm_defined(const struct vm *vm);
 void report_vm_end(struct vm *vm);
 /* Says `done` when no VM runs any more (boot option headless). On CPU 0. */
 void report_if_all_ended(void);
+/* Who else wants to know that no VM runs any more. On CPU 0. */
+struct report_hook {
+    const char *name;
+    void (*all_ended)(void);
+};
+SET_DECLARE(report_hook, struct report_hook);
 /* Start-up is over: before, report_if_all_ended says nothing. On CPU 0. */
 void report_start(void);
 

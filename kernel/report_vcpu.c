@@ -114,13 +114,14 @@ static void print_stack(struct vcpu *v)
 
 void report_last_exits(const struct vcpu *v)
 {
-    uint32_t count = MIN(v->trace_next, VCPU_HISTORY);
+    uint64_t end = v->stats.all.exits, count = MIN(end, (uint64_t)VCPU_HISTORY);
 
     log_printf("%s: vCPU %lu: last exits, oldest first:\n", v->vm->name, (unsigned long)v->id);
-    for (uint32_t i = v->trace_next - count; i != v->trace_next; i++) {
+    for (uint64_t i = end - count; i != end; i++) {
         const struct vcpu_trace *t = &v->trace[i % VCPU_HISTORY];
         log_printf("  tsc %llu  %s (%lu)  rip %llx\n", (unsigned long long)t->tsc,
-                   report_exit_name(t->code), (unsigned long)t->code, (unsigned long long)t->rip);
+                   report_exit_name(t->head.code), (unsigned long)t->head.code,
+                   (unsigned long long)(t->head.length ? t->rip : 0));
     }
 }
 

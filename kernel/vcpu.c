@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The life of a vCPU: requests, event injection and the loop around the guest (root mode).
+ * The life of a vCPU: creation, requests, the events that it gets (root mode). The loop around
+ * the guest is in kernel/exit.c.
  */
 #include "kernel/vcpu.h"
 
@@ -46,11 +47,7 @@ void vcpu_set_gpr(struct vcpu *v, unsigned number, uint64_t value)
 
 unsigned vcpu_cpl(struct vcpu *v)
 {
-    struct vsegment ss;
-
-    /* SDM 3C, "Guest Register State": the DPL of SS is the CPL */
-    backend->get_segment(v, VSEG_SS, &ss);
-    return ss.access >> 5 & 3;
+    return (unsigned)backend->get(v, VREG_CPL);
 }
 
 bool vcpu_64bit(struct vcpu *v)
@@ -141,27 +138,22 @@ static void choose_event(struct vcpu *v)
     }
     if (v->nmi_pending)
         windows |= VWINDOW_NMI;
-    if (v->vm->intc->has(v)) {
-        if (!v->event.type && backend->interruptible(v)) {
-            vector = v->vm->intc->take(v);
-            if (vector >= 0)
-                v->event = (struct vevent){ .type = VEVENT_INTERRUPT, .vector = (uint8_t)vector };
-            if (v->vm->intc->has(v))
-                windows |= VWINDOW_IRQ;
-        } else {
-            windows |= VWINDOW_IRQ;
-        }
+    if (!v->event.type && backend->interruptible(v)) {
+        vector = v->vm->intc->take(v);
+        if (vector >= 0)
+            v->event = (struct vevent){ .type = VEVENT_INTERRUPT, .vector = (uint8_t)vector };
     }
+    if (v->vm->intc->has(v))
+        windows |= VWINDOW_IRQ;
     set_windows(v, windows);
 }
 
 static bool ends_halt(struct vcpu *v)
 {
-    return v->nmi_pending || (v->vm->intc->has(v) && backend->interruptible(v));
+    return v->nmi_pending || (v->vm->intc->wakes(v) && backend->interruptible(v));
 }
 
-/* Carries out what others asked for. False: leave the loop. */
-static bool serve_requests(struct vcpu *v)
+bool vcpu_serve_requests(struct vcpu *v)
 {
     uint32_t requests = __atomic_exchange_n(&v->requests, 0, __ATOMIC_SEQ_CST);
 
@@ -186,55 +178,6 @@ static bool serve_requests(struct vcpu *v)
     if (requests & VCPU_REQ_YIELD)
         return false;
     return v->state == VCPU_RUNNABLE;
-}
-
-static void account(struct vcpu *v, const struct vmexit *exit, uint64_t start)
-{
-    uint64_t cycles = time_tsc() - start;
-
-    v->stats.exits++;
-    v->stats.cycles += cycles;
-    v->stats.by_code[exit->code]++;
-    v->stats.cycles_by_code[exit->code] += cycles;
-}
-
-static void trace(struct vcpu *v, const struct vmexit *exit, uint64_t tsc)
-{
-    struct vcpu_trace *t = &v->trace[v->trace_next++ % VCPU_HISTORY];
-
-    t->code = exit->code;
-    t->kind = exit->kind;
-    t->rip = exit->length ? v->rip : 0;
-    t->tsc = tsc;
-}
-
-void vcpu_run(struct vcpu *v)
-{
-    struct vmexit exit;
-    bool stay = true;
-
-    v->mode = VCPU_EXITING;
-    while (stay) {
-        if (unlikely(v->requests) && !serve_requests(v))
-            break;
-        if (unlikely(v->event.type)) {
-            backend->inject(v);
-            v->event.type = VEVENT_NONE;
-        }
-        /* A request that comes before this store is seen below; one after it sends a kick. */
-        __atomic_store_n(&v->mode, VCPU_IN_GUEST, __ATOMIC_SEQ_CST);
-        if (unlikely(v->requests)) {
-            v->mode = VCPU_EXITING;
-            continue;
-        }
-        backend->run(v, &exit);
-        v->mode = VCPU_EXITING;
-        uint64_t start = time_tsc();
-        trace(v, &exit, start);
-        stay = exit_dispatch(v, &exit);
-        account(v, &exit, start);
-    }
-    __atomic_store_n(&v->mode, VCPU_OUT, __ATOMIC_SEQ_CST);
 }
 
 struct create_call {

@@ -76,18 +76,22 @@ struct vtimer {
 #define VCPU_EXIT_CODES 256 /* compact hardware codes that are counted */
 #define VCPU_HISTORY 16     /* last exits that are kept for a report; a power of two */
 
-struct vcpu_stats {
+struct vcpu_counter {
     uint64_t exits;
     uint64_t cycles; /* TSC ticks spent between exit and entry */
-    uint64_t by_code[VCPU_EXIT_CODES];
-    uint64_t cycles_by_code[VCPU_EXIT_CODES];
 };
 
+struct vcpu_stats {
+    struct vcpu_counter all;
+    struct vcpu_counter by_code[VCPU_EXIT_CODES];
+};
+
+/* 32 bytes, since one is written at each exit. */
 struct vcpu_trace {
-    uint32_t code;
-    uint8_t kind;
-    uint64_t rip;
     uint64_t tsc;
+    uint64_t rip;          /* where head.length is not 0 */
+    struct vmexit_head head;
+    uint64_t reserved;
 };
 
 struct vcpu {
@@ -126,8 +130,7 @@ struct vcpu {
     struct cpuid_table *cpuid; /* kernel/cpuid.c */
 
     struct vcpu_stats stats;
-    uint32_t trace_next;
-    struct vcpu_trace trace[VCPU_HISTORY];
+    struct vcpu_trace trace[VCPU_HISTORY]; /* exit number n is in n % VCPU_HISTORY */
 };
 
 /* Creates vCPU `id` of a VM on a CPU, in the state after INIT. 0, -ENOMEM. On CPU 0. */
@@ -137,8 +140,10 @@ void vcpu_destroy(struct vcpu *vcpu);
 /* Runs fn on the vCPU's CPU with the vCPU loaded, and waits. The vCPU must not be running. */
 void vcpu_call(struct vcpu *vcpu, void (*fn)(struct vcpu *vcpu, void *arg), void *arg);
 
-/* Runs the vCPU on this CPU until it halts, stops or has to yield. */
+/* Runs the vCPU on this CPU until it halts, stops or has to yield (kernel/exit.c). */
 void vcpu_run(struct vcpu *vcpu);
+/* Carries out what others asked for, before an entry. False: leave the loop. */
+bool vcpu_serve_requests(struct vcpu *vcpu);
 
 /* Sets request bits and makes sure that the vCPU sees them soon. From any CPU. */
 void vcpu_request(struct vcpu *vcpu, uint32_t requests);

@@ -77,7 +77,7 @@ void vdev_console_ready(struct vdev *dev);
 /* Power button pressed by the monitor: one device may take it; returns false: cannot. */
 void vdev_power_attach(struct vdev *dev, bool (*press)(struct vdev *dev));
 
-/* The VM's keyboard: the monitor sends it characters (US ASCII); `key` returns false: full, later. */
+/* The VM's keyboard: the monitor sends it characters (US ASCII); `key` returns false when full. */
 void vdev_keyboard_attach(struct vdev *dev, bool (*key)(struct vdev *dev, char character));
 /* The VM's screen: writes its text to `buffer`, a line per row, NUL-terminated. */
 void vdev_screen_attach(struct vdev *dev,

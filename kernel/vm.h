@@ -58,8 +58,10 @@ enum intc_handoff {
     INTC_HANDOFF_VIRTUAL_WIRE, /* xAPIC enabled, LINT0 = ExtINT (PIC), LINT1 = NMI */
 };
 struct intc_ops {
-    /* Is there an interrupt that priorities let through? For HLT and for the window. */
+    /* Is there an interrupt to be injected, which priorities let through? */
     bool (*has)(struct vcpu *vcpu);
+    /* The same, or the processor will deliver one by itself (vm->apicv): for HLT. */
+    bool (*wakes)(struct vcpu *vcpu);
     /* Takes it: in service now, the caller must inject it. Its vector, or -1: none. */
     int (*take)(struct vcpu *vcpu);
     /* An interrupt line (global system interrupt) changed. VM lock held; any CPU. */
@@ -72,7 +74,7 @@ struct intc_ops {
     /* CR8. The write gives 0, or -EINVAL: #GP (reserved bits). */
     uint64_t (*cr8_read)(struct vcpu *vcpu);
     int (*cr8_write)(struct vcpu *vcpu, uint64_t value);
-    /* The vCPU got INIT (IA32_APIC_BASE and so the x2APIC mode stay). Its creation is not a call. */
+    /* The vCPU got INIT (IA32_APIC_BASE and so the x2APIC mode stay). Not called at creation. */
     void (*reset)(struct vcpu *vcpu);
     /* Leaves the controller as firmware would; for machine_load, before the vCPU ever ran. */
     void (*handoff)(struct vcpu *vcpu, enum intc_handoff how);
@@ -101,6 +103,7 @@ struct vm {
     struct iobus pio, mmio;
     struct vdev *devices;
     const struct intc_ops *intc;
+    bool apicv;                    /* kernel/apicv.h */
     void *intc_state;              /* struct intc_state of drivers/vlapic.h */
     struct vconsole *console;
     void *backend;                 /* struct vmx_vm */
@@ -159,12 +162,14 @@ void vm_mark(struct vm *vm, uint64_t number);
 
 /* Zeroed memory of the VM, 16-byte aligned, at most 4 KiB; freed with the VM. NULL: none left. */
 void *vm_alloc(struct vm *vm, size_t size);
-/* A zeroed page for a device that needs one page-aligned; its fini gives it back. NULL: none left. */
+/* A zeroed page for a device, page-aligned; its fini gives it back. NULL: none left. */
 void *vm_page_alloc(void);
 void vm_page_free(void *page);
 
 /* Adds a region; -EINVAL when it overlaps another or is misaligned. */
 int vm_map_add(struct vm *vm, gpa_t base, uint64_t size, enum gp_type type, const char *name);
 const struct gp_region *vm_map_find(const struct vm *vm, gpa_t gpa);
+/* Gives back what vm_alloc gave, as a whole. */
+void vm_arena_free(struct vm *vm);
 
 #endif

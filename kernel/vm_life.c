@@ -19,7 +19,7 @@ void vm_mark(struct vm *vm, uint64_t number)
     uint64_t ticks = time_tsc() - vm->start_tsc, exits = 0;
 
     for (uint32_t i = 0; i < vm->vcpu_count; i++)
-        exits += vm->vcpus[i]->stats.exits;
+        exits += vm->vcpus[i]->stats.all.exits;
     log_printf("%s: mark %llu: %llu ticks, %llu exits\n", vm->name, (unsigned long long)number,
                (unsigned long long)ticks, (unsigned long long)exits);
 }

@@ -195,6 +195,8 @@ static inline uint64_t x86_rdtscp(uint32_t *aux)
 __attribute__((weak)) struct cpuid_regs x86_test_cpuid(uint32_t leaf, uint32_t subleaf);
 __attribute__((weak)) uint64_t x86_test_rdmsr(uint32_t msr);
 __attribute__((weak)) void x86_test_wrmsr(uint32_t msr, uint64_t value);
+__attribute__((weak)) uint64_t x86_test_read_reg(const char *name);
+__attribute__((weak)) void x86_test_write_reg(const char *name, uint64_t value);
 __attribute__((weak)) uint64_t x86_test_in(uint16_t port, unsigned bits);
 __attribute__((weak)) void x86_test_out(uint16_t port, unsigned bits, uint64_t value);
 
@@ -229,11 +231,12 @@ static inline void x86_xsetbv(uint32_t index, uint64_t value)
 #define X86_DEFINE_REG(name, reg)                                                                  \
     static inline uint64_t x86_read_##name(void)                                                   \
     {                                                                                              \
-        return 0;                                                                                  \
+        return x86_test_read_reg ? x86_test_read_reg(reg) : 0;                                     \
     }                                                                                              \
     static inline void x86_write_##name(uint64_t value)                                            \
     {                                                                                              \
-        (void)value;                                                                               \
+        if (x86_test_write_reg)                                                                    \
+            x86_test_write_reg(reg, value);                                                        \
     }
 
 #define X86_DEFINE_IO(bits, type, suffix)                                                          \

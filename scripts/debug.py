@@ -2,14 +2,16 @@
 # SPDX-License-Identifier: MIT
 """Boots Mullion halted, with gdb attached and the hypervisor's symbols loaded (build host).
 
-    make debug [MANIFEST=file.yaml] [EMU=bochs|qemu-kvm] [GDB="-ex ..."]
+    make debug [MANIFEST=file.yaml] [EMU=bochs|qemu-tcg|qemu-kvm] [GDB="-ex ..."]
 
 gdb stands at the machine's first instruction with a breakpoint at the hypervisor's entry:
 `continue` gets there, through firmware and loader. The serial line goes to build/debug/serial.log.
 """
 
+import contextlib
 import os
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,6 +21,7 @@ from pathlib import Path
 
 import emulator
 import image
+import qemu
 import run
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,28 +42,40 @@ def free_port():
         return server.getsockname()[1]
 
 
-def prepare():
-    """The manifest to boot with."""
-    OUT.mkdir(parents=True, exist_ok=True)
-    if os.environ.get("MANIFEST"):
-        return Path(os.environ["MANIFEST"])
-    (OUT / "manifest.yaml").write_text(MANIFEST)
-    link = OUT / "tutor.elf"
+def manifest_of(out, text, name):
+    """A manifest in folder `out`, with the guest that it names beside it."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "manifest.yaml").write_text(text)
+    link = out / name
     link.unlink(missing_ok=True)
-    link.symlink_to(ROOT / "build/guests/tutor.elf")
-    return OUT / "manifest.yaml"
+    link.symlink_to(ROOT / "build/guests" / name)
+    return out / "manifest.yaml"
+
+
+def choose(wanted):
+    """The emulator. QEMU need not be able to run guests here: start-up can be debugged anyway."""
+    if wanted in ("qemu-tcg", "qemu-kvm"):
+        if shutil.which(qemu.QEMU) is None:
+            raise SystemExit(f"debug: {qemu.QEMU} is not installed")
+        if wanted == "qemu-kvm" and not os.access("/dev/kvm", os.R_OK | os.W_OK):
+            raise SystemExit("debug: /dev/kvm is missing or this user may not open it")
+        return wanted
+    emu, why = emulator.choose(wanted)
+    if emu is None:
+        raise SystemExit(f"debug: no emulator can be used here: {why}")
+    return emu
 
 
 class Pump(threading.Thread):
     """Serves the machine while gdb has the terminal."""
 
-    def __init__(self, machine):
+    def __init__(self, machine, log):
         super().__init__(daemon=True)
-        self.machine, self.ended = machine, threading.Event()
+        self.machine, self.log, self.ended = machine, log, threading.Event()
 
     def run(self):
         written = 0
-        with open(OUT / "serial.log", "w", encoding="utf-8") as log:
+        with open(self.log, "w", encoding="utf-8") as log:
             while not self.ended.is_set() and self.machine.pump(0.2):
                 text = self.machine.text["serial"]
                 log.write(text[written:])
@@ -68,40 +83,49 @@ class Pump(threading.Thread):
                 written = len(text)
 
 
-def gdb_command(port):
+@contextlib.contextmanager
+def halted(emu, manifest, out, options=""):
+    """(machine, port): a machine that stands still until gdb, on that port, lets it go."""
+    out.mkdir(parents=True, exist_ok=True)
+    cpus = 1 if emu == "bochs" else int(run.setting("CPUS", "2"))
+    image.build(manifest, out / "disk.img", options)
+    port = free_port()
+    machine = emulator.Machine(out / "disk.img", emu, cpus, run.size(run.setting("RAM", "1G")))
+    try:
+        machine.start(gdb_port=port)
+        pump = Pump(machine, out / "serial.log")
+        pump.start()
+        yield machine, port
+        pump.ended.set()
+        pump.join()
+    finally:
+        machine.close()
+
+
+def gdb_command(port, emu="bochs"):
+    # KVM puts breakpoints into memory, and there is no kernel in it yet.
+    stop = "hbreak" if emu == "qemu-kvm" else "break"
     first = (
         "set pagination off",
         "set architecture i386:x86-64",
-        f"set trust-readonly-sections on",
+        "set trust-readonly-sections on",  # code is where the file says, paging on or not
         f"target remote 127.0.0.1:{port}",
-        "break kernel_main",
+        f"{stop} kernel_main",
     )
-    command = ["gdb", "-q", str(image.KERNEL)]
+    command = ["gdb", "-q", "-nx", str(image.KERNEL)]
     for line in first:
         command += ["-ex", line]
-    return command + shlex.split(os.environ.get("GDB", ""))
+    return command
 
 
 def main():
-    emu, why = emulator.choose(os.environ.get("EMU"))
-    if emu is None:
-        raise SystemExit(f"debug: no emulator can be used here: {why}")
-    cpus = 1 if emu == "bochs" else int(run.setting("CPUS", "2"))
-    image.build(prepare(), OUT / "disk.img", run.setting("OPTIONS", ""))
-    port = free_port()
-    machine = emulator.Machine(OUT / "disk.img", emu, cpus, run.size(run.setting("RAM", "1G")))
-    print(f"debug: {emu}, {cpus} CPU(s), halted; gdb on port {port}; `continue` goes", flush=True)
-    try:
-        machine.start(gdb_port=port)
-        pump = Pump(machine)
-        pump.start()
+    emu = choose(os.environ.get("EMU"))
+    manifest = Path(os.environ.get("MANIFEST") or manifest_of(OUT, MANIFEST, "tutor.elf"))
+    with halted(emu, manifest, OUT, run.setting("OPTIONS", "")) as (_, port):
+        print(f"debug: {emu}, halted; gdb on port {port}; `continue` goes", flush=True)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is gdb's: it stops the machine
-        status = subprocess.run(gdb_command(port), check=False).returncode
-        pump.ended.set()
-        pump.join()
-        return status
-    finally:
-        machine.close()
+        command = gdb_command(port, emu) + shlex.split(os.environ.get("GDB", ""))
+        return subprocess.run(command, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -30,8 +30,9 @@ inputs() {
     packages) echo scripts/setup/packages.sh ;;
     newlib-efi | newlib-kernel) echo scripts/setup/newlib.sh ;;
     libyaml) echo scripts/setup/libyaml.sh ;;
-    bochs | bochs-debug) echo scripts/setup/bochs.sh scripts/setup/bochs-apicv.patch \
-        scripts/setup/bochs-smp.patch ;;
+    bochs) echo scripts/setup/bochs.sh scripts/setup/bochs-apicv.patch \
+        scripts/setup/bochs-halt.patch scripts/setup/bochs-smp.patch ;;
+    bochs-debug) echo "$(inputs bochs) scripts/setup/bochs-gdbstub.patch" ;;
     linux) echo scripts/setup/linux.sh guests/linux/* ;;
     *) return 1 ;;
     esac

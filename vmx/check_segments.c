@@ -210,7 +210,7 @@ static const struct check_rule segment_rules[] = {
       .fields = { VMCS_GUEST_SS, VMCS_GUEST_CS } },
     { .text = "in virtual-8086 mode a base is the selector times 16", .when = check_virtual_8086,
       .segment = base_paragraph, .segments = CS | SS | DATA },
-    { .text = "bases of TR, FS, GS, and LDTR when usable, are canonical",
+    { .text = "bases of TR, and of LDTR when usable, are canonical",
       .segment = base_canonical, .segments = TR | LDTR },
     { .text = "bases of FS and GS are canonical", .value = check_canonical,
       .fields = { VMCS_GUEST_FS_BASE, VMCS_GUEST_GS_BASE } },

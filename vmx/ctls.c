@@ -11,7 +11,12 @@
 #include "vmx/vmx.h"
 
 enum group { PIN, PROC, PROC2, EXITC, ENTRYC, GROUPS };
-enum need { REQUIRED, USED, AVAILABLE /* required, but not set for every vCPU */ };
+enum need {
+    REQUIRED,
+    USED,
+    AVAILABLE, /* required, but not set for every vCPU */
+    APICV,     /* all of them or no APIC virtualisation; set by vmx/apicv.c */
+};
 
 struct control {
     enum group group;
@@ -56,6 +61,10 @@ static const struct control controls[] = {
     { PROC2, USED, PROC2_WBINVD, "WBINVD exiting" },
     /* a guest that locks the bus slows everybody: at least it is counted */
     { PROC2, USED, PROC2_BUS_LOCK, "bus-lock detection" },
+    { PROC, APICV, PROC_TPR_SHADOW, "TPR shadow" },
+    { PROC2, APICV, PROC2_X2APIC_MODE, "virtualize x2APIC mode" },
+    { PROC2, APICV, PROC2_APIC_REGISTERS, "APIC-register virtualization" },
+    { PROC2, APICV, PROC2_INTERRUPT_DELIVERY, "virtual-interrupt delivery" },
     { EXITC, REQUIRED, EXITC_HOST_64, "host address-space size" },
     { EXITC, REQUIRED, EXITC_SAVE_DEBUG, "save debug controls" },
     { ENTRYC, REQUIRED, ENTRYC_LOAD_DEBUG, "load debug controls" },
@@ -95,9 +104,24 @@ static uint64_t capability_read(enum group group)
     return x86_rdmsr(has_true && c->true_msr ? c->true_msr : c->msr);
 }
 
-static unsigned bit_number(uint64_t bit)
+static void log_missing(const struct control *c)
 {
-    return (unsigned)__builtin_ctzll(bit);
+    log_printf("vmx: %s missing: %s bit %d\n", c->name, capabilities[c->group].name,
+               __builtin_ctzll(c->bit) + 32);
+}
+
+int vmx_controls_apicv(void)
+{
+    int missing = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(controls); i++) {
+        const struct control *c = &controls[i];
+        if (c->need != APICV || (capability_read(c->group) >> 32 & c->bit))
+            continue;
+        log_missing(c);
+        missing++;
+    }
+    return missing ? -ENOTSUP : 0;
 }
 
 int vmx_controls_init(struct vmx_caps *caps)
@@ -112,11 +136,12 @@ int vmx_controls_init(struct vmx_caps *caps)
     }
     for (size_t i = 0; i < ARRAY_SIZE(controls); i++) {
         const struct control *c = &controls[i];
+        if (c->need == APICV)
+            continue;
         if (capability[c->group] >> 32 & c->bit) {
             value[c->group] |= c->need == AVAILABLE ? 0 : (uint32_t)c->bit;
         } else if (c->need != USED) {
-            log_printf("vmx: %s missing: %s bit %u\n", c->name, capabilities[c->group].name,
-                       bit_number(c->bit) + 32);
+            log_missing(c);
             missing++;
         }
     }

@@ -160,6 +160,8 @@ static void fill_apic_eoi(struct vcpu *v, struct vmexit *exit)
 
 #define ROW(reason, kind_, flags_, fill_)                                                          \
     [VMX_EXIT_##reason] = { #reason, (kind_), (flags_), (fill_) }
+/* A number between them that the manual does not define. */
+#define HOLE(number) [number] = { NULL, EXIT_UNKNOWN, 0, NULL }
 
 static const struct row rows[VMX_EXIT_REASONS] = {
     ROW(EXCEPTION_NMI, EXIT_EXCEPTION, DELIVERY, fill_exception),
@@ -238,6 +240,7 @@ static const struct row rows[VMX_EXIT_REASONS] = {
     ROW(NOTIFY, EXIT_UNKNOWN, DELIVERY | DISABLED, NULL),
     ROW(SEAMCALL, EXIT_UNDEFINED, INSN, NULL),
     ROW(TDCALL, EXIT_UNDEFINED, INSN, NULL),
+    HOLE(35), HOLE(38), HOLE(42), HOLE(71),
 };
 
 const char *vmx_exit_name(unsigned code)
@@ -254,18 +257,20 @@ void vmx_decode(struct vcpu *v, struct vmexit *exit)
 {
     uint32_t reason = (uint32_t)vmcs_read(VMCS_EXIT_REASON);
     uint32_t basic = reason & EXIT_REASON_BASIC;
-    const struct row *row = &rows[basic];
+    const struct row *row;
 
     exit->length = 0;
     exit->code = basic;
-    if (unlikely(basic >= VMX_EXIT_REASONS || !row->name)) {
+    if (unlikely(basic >= VMX_EXIT_REASONS)) {
         exit->kind = EXIT_UNKNOWN;
         exit->code = 0;
         log_printf("vmx: exit reason 0x%x is not in the manual\n", reason);
         return;
     }
+    row = &rows[basic];
     exit->kind = row->kind;
-    if (row->flags & INSN) {
+    vmx_of(v)->cached = 0;
+    if (likely(row->flags & INSN)) {
         exit->length = (uint8_t)vmcs_read(VMCS_EXIT_INSN_LENGTH);
         v->rip = vmcs_read(VMCS_GUEST_RIP);
         v->rflags = vmcs_read(VMCS_GUEST_RFLAGS);

@@ -32,9 +32,18 @@ int vmx_vm_init(struct vm *vm)
         page_free(io, IO_BITMAP_ORDER);
         return -ENOMEM;
     }
+    if (vm->apicv && !(x->apicv_msr_bitmap = page_zalloc())) {
+        page_zfree(x->msr_bitmap);
+        page_free(io, IO_BITMAP_ORDER);
+        return -ENOMEM;
+    }
     x->io_bitmap = page_ptr(io);
     memset(x->io_bitmap, 0xff, PAGE_SIZE << IO_BITMAP_ORDER);
     memset(x->msr_bitmap, 0xff, PAGE_SIZE);
+    if (x->apicv_msr_bitmap) {
+        memset(x->apicv_msr_bitmap, 0xff, PAGE_SIZE);
+        vmx_apicv_open_msrs(x->apicv_msr_bitmap);
+    }
     x->eptp = ept_pointer(&vm->nested);
     vm->backend = x;
     return 0;
@@ -48,6 +57,8 @@ void vmx_vm_fini(struct vm *vm)
         return;
     page_free(page_hpa(x->io_bitmap), IO_BITMAP_ORDER);
     page_zfree(x->msr_bitmap);
+    if (x->apicv_msr_bitmap)
+        page_zfree(x->apicv_msr_bitmap);
     vm->backend = NULL;
 }
 
@@ -64,9 +75,9 @@ void vmx_intercept_port(struct vm *vm, uint16_t port, uint32_t count, bool on)
         set_bit(vmx_vm_of(vm)->io_bitmap, port + i, on);
 }
 
-void vmx_intercept_msr(struct vm *vm, uint32_t msr, unsigned how)
+void vmx_bitmap_msr(void *map, uint32_t msr, unsigned how)
 {
-    uint8_t *bitmap = vmx_vm_of(vm)->msr_bitmap;
+    uint8_t *bitmap = map;
     bool high = msr >= MSR_HIGH_FIRST;
     uint32_t index = high ? msr - MSR_HIGH_FIRST : msr;
 
@@ -74,4 +85,13 @@ void vmx_intercept_msr(struct vm *vm, uint32_t msr, unsigned how)
         panic("MSR 0x%x has no bit in the bitmap", msr);
     set_bit(bitmap + (high ? READ_HIGH : READ_LOW), index, how & VINTERCEPT_READ);
     set_bit(bitmap + (high ? WRITE_HIGH : WRITE_LOW), index, how & VINTERCEPT_WRITE);
+}
+
+void vmx_intercept_msr(struct vm *vm, uint32_t msr, unsigned how)
+{
+    struct vmx_vm *x = vmx_vm_of(vm);
+
+    vmx_bitmap_msr(x->msr_bitmap, msr, how);
+    if (x->apicv_msr_bitmap)
+        vmx_bitmap_msr(x->apicv_msr_bitmap, msr, how);
 }

@@ -21,6 +21,7 @@ static const uint16_t fields[VREG_COUNT] = {
     [VREG_SYSENTER_EIP] = VMCS_GUEST_SYSENTER_EIP,
     [VREG_FS_BASE] = VMCS_GUEST_FS_BASE,
     [VREG_GS_BASE] = VMCS_GUEST_GS_BASE,
+    [VREG_SHADOW] = VMCS_GUEST_INTERRUPTIBILITY,
     [VREG_PENDING_DEBUG] = VMCS_GUEST_PENDING_DEBUG,
     [VREG_PDPTE0] = VMCS_GUEST_PDPTE0,
     [VREG_PDPTE1] = VMCS_GUEST_PDPTE1,
@@ -54,6 +55,10 @@ uint64_t vmx_get(struct vcpu *v, enum vreg reg)
         return cached(v, &v->rip, VMX_CACHED_RIP, VMCS_GUEST_RIP);
     case VREG_RFLAGS:
         return cached(v, &v->rflags, VMX_CACHED_RFLAGS, VMCS_GUEST_RFLAGS);
+    case VREG_SHADOW:
+        return vmx_shadow(v);
+    case VREG_CPL: /* SDM 3C, "Guest Register State": the DPL of SS */
+        return vmcs_read(VMCS_GUEST_SS_ACCESS) >> SEGMENT_ACCESS_DPL_SHIFT & 3;
     case VREG_CR0:
         return masked(VMCS_GUEST_CR0, VMCS_CR0_MASK, VMCS_CR0_SHADOW);
     case VREG_CR4:

@@ -31,9 +31,13 @@ void vmx_run(struct vcpu *v, struct vmexit *exit)
 {
     struct vmx_vcpu *x = vmx_of(v);
 
-    if (v->dirty)
+    if (likely(v->dirty == VCPU_DIRTY_RIP)) {
+        vmcs_write(VMCS_GUEST_RIP, v->rip);
+        v->dirty = 0;
+    } else if (v->dirty) {
         vmx_write_back(v);
-    if (x->timer_tsc != VTIMER_OFF && v->stats.cycles - x->timer_cycles > x->timer_slack)
+    }
+    if (x->timer_tsc != VTIMER_OFF && v->stats.all.cycles - x->timer_cycles > x->timer_slack)
         vmx_rearm_timer(v);
     if (unlikely(vmx_enter(v, x->launched))) {
         log_printf("vmx: VM entry refused, VM-instruction error %llu\n",
@@ -43,7 +47,6 @@ void vmx_run(struct vcpu *v, struct vmexit *exit)
         return;
     }
     x->launched = true;
-    x->cached = 0;
     vmx_decode(v, exit);
 }
 
@@ -71,7 +74,7 @@ void vmx_inject(struct vcpu *v)
     vmcs_write(VMCS_ENTRY_INTR_INFO, info);
 }
 
-static uint32_t shadow(struct vcpu *v)
+uint32_t vmx_shadow(struct vcpu *v)
 {
     struct vmx_vcpu *x = vmx_of(v);
 
@@ -90,12 +93,12 @@ static uint32_t shadow(struct vcpu *v)
 bool vmx_interruptible(struct vcpu *v)
 {
     return (vmx_get(v, VREG_RFLAGS) & RFLAGS_IF) &&
-           !(shadow(v) & (BLOCKING_STI | BLOCKING_MOV_SS));
+           !(vmx_shadow(v) & (BLOCKING_STI | BLOCKING_MOV_SS));
 }
 
 bool vmx_nmi_ready(struct vcpu *v)
 {
-    return !(shadow(v) & (BLOCKING_NMI | BLOCKING_STI | BLOCKING_MOV_SS));
+    return !(vmx_shadow(v) & (BLOCKING_NMI | BLOCKING_STI | BLOCKING_MOV_SS));
 }
 
 static void set_proc(struct vcpu *v, uint64_t mask, uint64_t value)
@@ -126,7 +129,7 @@ void vmx_rearm_timer(struct vcpu *v)
         value = 0;
     else if (x->timer_tsc != VTIMER_OFF)
         value = MIN(((x->timer_tsc - now) >> vmx_caps.timer_shift) + 2, TIMER_MAX);
-    x->timer_cycles = v->stats.cycles;
+    x->timer_cycles = v->stats.all.cycles;
     vmcs_write(VMCS_PREEMPTION_TIMER, value);
 }
 
@@ -188,6 +191,7 @@ static const struct backend vmx_backend = {
     .intercept_msr = vmx_intercept_msr,
     .flush = vmx_flush,
     .flush_linear = vmx_flush_linear,
+    .apicv = &vmx_apicv,
     .exit_name = vmx_exit_name,
     .exit_enabled = vmx_exit_enabled,
 };

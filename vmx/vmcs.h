@@ -165,7 +165,12 @@ enum intr_type {
 #define BLOCKING_NMI BIT(3)
 
 /* Guest activity state */
-enum activity { ACTIVITY_ACTIVE = 0, ACTIVITY_HLT = 1, ACTIVITY_SHUTDOWN = 2, ACTIVITY_WAIT_SIPI = 3 };
+enum activity {
+    ACTIVITY_ACTIVE = 0,
+    ACTIVITY_HLT = 1,
+    ACTIVITY_SHUTDOWN = 2,
+    ACTIVITY_WAIT_SIPI = 3,
+};
 
 /* Pending debug exceptions */
 #define PENDING_DEBUG_BS BIT(14)

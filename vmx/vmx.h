@@ -26,6 +26,9 @@ extern struct vmx_caps vmx_caps;
 /* One row for each control that Mullion wants or must not have; vmx/ctls.c. */
 int vmx_controls_init(struct vmx_caps *caps);
 
+/* For APIC virtualisation: 0; -ENOTSUP: logs each control that is missing. */
+int vmx_controls_apicv(void);
+
 struct vmx_cpu {
     void *region; /* VMXON region */
 };
@@ -33,6 +36,7 @@ struct vmx_cpu {
 struct vmx_vm {
     void *io_bitmap;  /* two pages, ports 0-0x7fff and 0x8000-0xffff */
     void *msr_bitmap; /* one page */
+    void *apicv_msr_bitmap; /* while APIC virtualisation is on; NULL: never */
     uint64_t eptp;
 };
 
@@ -77,6 +81,11 @@ int vmx_vm_init(struct vm *vm);
 void vmx_vm_fini(struct vm *vm);
 void vmx_intercept_port(struct vm *vm, uint16_t port, uint32_t count, bool on);
 void vmx_intercept_msr(struct vm *vm, uint32_t msr, unsigned how);
+/* The same in one bitmap. */
+void vmx_bitmap_msr(void *bitmap, uint32_t msr, unsigned how);
+/* vmx/apicv.c: lets pass what APIC virtualisation answers. */
+void vmx_apicv_open_msrs(void *bitmap);
+extern const struct apicv_ops vmx_apicv;
 void vmx_flush(struct vm *vm);
 void vmx_flush_linear(struct vcpu *vcpu);
 
@@ -86,6 +95,9 @@ void vmx_vcpu_reset(struct vcpu *vcpu);
 void vmx_load(struct vcpu *vcpu);
 void vmx_put(struct vcpu *vcpu);
 void vmx_run(struct vcpu *vcpu, struct vmexit *exit);
+
+/* Blocking of interrupts by STI, MOV SS and NMI; ends a shadow that HLT has passed. */
+uint32_t vmx_shadow(struct vcpu *vcpu);
 
 /* Writes the neutral copies that changed to the VMCS. */
 void vmx_write_back(struct vcpu *vcpu);

@@ -11,14 +11,17 @@ COMPONENT=$1
 . "$ROOT/scripts/setup/lib.sh"
 
 TARBALL=bochs_3.0+dfsg.orig.tar.xz
-PATCHES="bochs-apicv.patch bochs-smp.patch"
+PATCHES="bochs-halt.patch bochs-apicv.patch bochs-smp.patch"
 OPTIONS="--enable-cpu-level=6 --enable-x86-64 --enable-vmx=2 --enable-svm --enable-avx
     --enable-evex --enable-pci --enable-e1000 --enable-repeat-speedups
     --enable-fast-function-calls --with-nogui --disable-docbook"
 
 case $COMPONENT in
 # The stub works neither with several CPUs nor with chained handlers; configure says so.
-bochs-debug) OPTIONS="$OPTIONS --enable-gdb-stub" ;;
+bochs-debug)
+    OPTIONS="$OPTIONS --enable-gdb-stub"
+    PATCHES="$PATCHES bochs-gdbstub.patch"
+    ;;
 *) OPTIONS="$OPTIONS --enable-smp --enable-handlers-chaining" ;;
 esac
 

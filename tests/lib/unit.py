@@ -48,7 +48,7 @@ def run(command, **options):
 
 def dependencies(command):
     """The files of the tree that a compilation reads."""
-    words = run([*command, "-MM"]).stdout.replace("\\\n", " ").split()
+    words = run([*command, "-MM", "-Wno-error"]).stdout.replace("\\\n", " ").split()
     return [word for word in words if not word.endswith(":") and not word.startswith("/")]
 
 

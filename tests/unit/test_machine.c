@@ -158,7 +158,7 @@ static void flat_start(void **state)
     assert_int_equal(fake.segments[VSEG_CS].access, 0xc09b);
     assert_int_equal(fake.segments[VSEG_SS].access, 0xc093);
     assert_int_equal(fake.segments[VSEG_DS].limit, 0xffffffff);
-    assert_int_equal(fake.vcpus[0].state, VCPU_RUNNABLE);
+    assert_int_equal(fake.vcpus[0].state, VCPU_WAIT_SIPI); /* vm_start makes it runnable */
     assert_int_equal(fake.vcpus[1].state, VCPU_WAIT_SIPI);
     /* the selectors are valid in the GDT that the registers name */
     assert_int_equal(fake.segments[VSEG_GDTR].limit, 31);

@@ -230,9 +230,9 @@ static void test_events(void **state)
 
     (void)state;
     strcpy(vms[0].reason, "it said \"\\\x01\xff\"");
-    vcpus[0].stats.by_code[10] = 5;
-    vcpus[0].stats.cycles_by_code[10] = 500;
-    vcpus[0].stats.by_code[7] = 2;
+    vcpus[0].stats.by_code[10].exits = 5;
+    vcpus[0].stats.by_code[10].cycles = 500;
+    vcpus[0].stats.by_code[7].exits = 2;
     report_vm_defined(&vms[0]);
     assert_string_equal(events, "{\"event\":\"vm\",\"id\":0,\"name\":\"one\"}\n");
     events[0] = '\0';
@@ -311,8 +311,8 @@ static void test_post_mortem(void **state)
     vcpus[0].gpr[RAX] = 0xabc;
     vcpus[0].gpr[RSP] = 0x50;
     for (uint32_t i = 0; i < 20; i++)
-        vcpus[0].trace[vcpus[0].trace_next++ % VCPU_HISTORY] =
-            (struct vcpu_trace){ .code = i % 2 ? 10 : 200, .rip = i, .tsc = i };
+        vcpus[0].trace[vcpus[0].stats.all.exits++ % VCPU_HISTORY] = (struct vcpu_trace){
+            .head = { .code = i % 2 ? 10 : 200, .length = 2 }, .rip = i, .tsc = i };
     readable = 3 + 8;
     report_vcpu(&vcpus[0]);
     assert_non_null(strstr(logged, "rip 1234"));

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* The report of a test on a real machine: kernel/hwtest.h (root mode, CPU 0). */
+#include "kernel/hwtest.h"
+
+#include "boot/bootinfo.h"
+#include "kernel/log.h"
+#include "kernel/manifest.h"
+#include "kernel/option.h"
+#include "kernel/report.h"
+#include "kernel/reset.h"
+#include "kernel/time.h"
+#include "kernel/vm.h"
+
+#define NS_PER_SECOND 1000000000ull
+#define LIMIT_NS (180 * NS_PER_SECOND) /* for all VMs together */
+#define SHOW_NS (15 * NS_PER_SECOND)   /* on the screen, in case the log does not survive */
+
+/* Host TSC; VTIMER_OFF: not, or not any more. */
+static uint64_t limit = VTIMER_OFF, reset_at = VTIMER_OFF;
+
+void hwtest_init(void)
+{
+    if (!option_has("hwtest"))
+        return;
+    log_printf(BOOT_HWTEST_PREFIX "started\n");
+    limit = time_tsc() + time_ns_to_ticks(LIMIT_NS);
+}
+
+static bool judge(const struct boot_vm *config)
+{
+    const struct vm *vm = vm_find(config->name);
+
+    if (vm && vm->state == VM_ENDED && vm->end == VM_END_EXIT && vm->exit_status == 0) {
+        log_printf(BOOT_HWTEST_PREFIX "PASS %s\n", config->name);
+        return true;
+    }
+    if (!vm || !vm->launches)
+        log_printf(BOOT_HWTEST_PREFIX "FAIL %s: not started\n", config->name);
+    else if (vm->state != VM_ENDED)
+        log_printf(BOOT_HWTEST_PREFIX "FAIL %s: no end\n", config->name);
+    else
+        log_printf(BOOT_HWTEST_PREFIX "FAIL %s: %s (status %ld)\n", config->name, vm->reason,
+                   (long)vm->exit_status);
+    return false;
+}
+
+static void report(void)
+{
+    const struct boot_vm *config;
+    unsigned passed = 0, all = 0;
+
+    for (; (config = manifest_get(all)); all++)
+        passed += judge(config);
+    log_printf(BOOT_HWTEST_PREFIX "%u passed, %u failed, on %s\n", passed, all - passed,
+               backend ? backend->name : "a machine that can't run guests");
+    log_printf(BOOT_HWTEST_PREFIX BOOT_HWTEST_END "\n");
+    log_printf("the machine is reset in %u seconds; the loader then writes this to the ESP\n",
+               (unsigned)(SHOW_NS / NS_PER_SECOND));
+    reset_at = time_tsc() + time_ns_to_ticks(SHOW_NS);
+}
+
+static void all_ended(void)
+{
+    if (limit == VTIMER_OFF)
+        return;
+    limit = VTIMER_OFF;
+    report();
+}
+
+static const struct report_hook hwtest = { .name = "hwtest", .all_ended = all_ended };
+SET_ADD(report_hook, hwtest);
+
+void hwtest_check(void)
+{
+    uint64_t now = time_tsc();
+
+    if (limit != VTIMER_OFF && now >= limit) {
+        log_printf(BOOT_HWTEST_PREFIX "the time limit of %u seconds is over\n",
+                   (unsigned)(LIMIT_NS / NS_PER_SECOND));
+        all_ended();
+    }
+    if (now >= reset_at)
+        reset_machine();
+}
+
+uint64_t hwtest_deadline(void)
+{
+    return MIN(limit, reset_at);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* MSRs that live in software, per vCPU; shared by kernel/msr.c and kernel/mtrr.c. */
+#ifndef KERNEL_MSR_H
+#define KERNEL_MSR_H
+
+#include "kernel/types.h"
+
+struct vcpu;
+
+#define MTRR_VARIABLE 8u
+#define MTRR_FIXED 11u
+#define MTRRCAP_VALUE (MTRR_VARIABLE | 1u << 8 | 1u << 10) /* fixed ranges, write-combining */
+
+struct mtrrs {
+    uint64_t def_type;
+    uint64_t variable[2 * MTRR_VARIABLE];
+    uint64_t fixed[MTRR_FIXED];
+};
+
+struct vcpu_msrs {
+    uint64_t misc_enable;
+    struct mtrrs mtrr;
+};
+
+/* 0, or -EINVAL: #GP. */
+int mtrr_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
+int mtrr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value);
+
+#endif

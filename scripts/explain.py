@@ -1,0 +1,202 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Shows the path of one exit of a real run through the files (build host).
+
+    make explain EXIT=cpuid [MANIFEST=file.yaml] [TIMEOUT=180]
+
+The machine runs under gdb, in the emulator that can be stepped; scripts/gdb/explain.py follows the
+second exit of that kind instruction by instruction. Functions, lines, fields of the VMCS and
+registers are what it saw; nothing here knows how an exit is handled. The trace itself is left in
+build/explain/trace.json.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import debug
+import image
+import run
+
+ROOT = Path(__file__).resolve().parent.parent
+OUT = ROOT / "build/explain"
+TRIFLE = 5
+NO_SOURCE = "?"
+GUEST = "exits.bin"  # does one thing of each kind, several times
+MANIFEST = f"""version: 1
+vms:
+  - name: exits
+    kind: flat
+    cpus: 1
+    memory: 16M
+    kernel: {GUEST}
+"""
+ALIASES = {
+    "in": "io", "out": "io", "rdmsr": "msr_read", "wrmsr": "msr_write", "vmcall": "hypercall",
+    "vmmcall": "hypercall", "ept": "memory", "ept_violation": "memory", "mov_cr": "cr",
+    "preemption_timer": "timer", "wbinvd": "cache", "external_interrupt": "interrupt",
+}  # fmt: skip
+BOLD, PLAIN = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
+
+
+def kinds():
+    text = (ROOT / "kernel/exit.h").read_text()
+    names = re.findall(r"^\s+(EXIT_[A-Z_]+)[ ,\n]", text.split("enum exit_kind")[1], re.MULTILINE)
+    return [name for name in names[: names.index("EXIT_KINDS")]]
+
+
+def kind_of(word):
+    plain = word.lower().replace("-", "_").removeprefix("exit_")
+    name = "EXIT_" + ALIASES.get(plain, plain).upper()
+    if name not in kinds():
+        known = " ".join(kind.removeprefix("EXIT_").lower() for kind in kinds())
+        raise SystemExit(f"explain: no kind of exit '{word}'; there are: {known}")
+    return name
+
+
+def last_line(text):
+    return text.strip().split("\n")[-1]
+
+
+def follow(kind, manifest, timeout):
+    """The trace, as scripts/gdb/explain.py leaves it."""
+    trace = OUT / "trace.json"
+    trace.unlink(missing_ok=True)
+    environment = dict(os.environ, EXPLAIN_KIND=kind, EXPLAIN_OUT=str(trace))
+    with debug.halted("bochs", manifest, OUT, run.setting("OPTIONS", "")) as (machine, port):
+        command = debug.gdb_command(port) + ["-batch", "-x", "scripts/gdb/explain.py"]
+        try:
+            ran = subprocess.run(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL,
+                                 capture_output=True, text=True, timeout=timeout,
+                                 check=False)  # fmt: skip
+            said = ran.stdout + ran.stderr
+        except subprocess.TimeoutExpired:
+            said = f"no such exit within {timeout} s"
+        if not trace.exists():
+            error = machine.loader_error() or last_line(said)
+            raise SystemExit(f"explain: {kind} was not seen: {error}\n{machine.tail()}")
+    return json.loads(trace.read_text())
+
+
+def short(line):
+    if line == NO_SOURCE:
+        return "C library"
+    path, _, number = line.rpartition(":")
+    return f"{os.path.relpath(path, ROOT) if path.startswith('/') else path}:{number}"
+
+
+def show_fields(accesses, indent):
+    """What was read and written in the VMCS, folded to the width of the page."""
+    words = []
+    for how, field, value in accesses:
+        name = field.removeprefix("VMCS_").lower()
+        sign = "->" if how == "read" else "<-"
+        words.append(f"{name}{sign}{value:#x}" if value is not None else f"{name} {how}")
+    line = ""
+    for word in words:
+        if line and len(indent) + len(line) + len(word) > 96:
+            print(f"{indent}{line.rstrip()}")
+            line = ""
+        line += word + "  "
+    if line:
+        print(f"{indent}{line.rstrip()}")
+
+
+def without_trifles(nodes):
+    """Inlined functions of a few instructions, such as accessors, count with who uses them."""
+    kept = []
+    for node in nodes:
+        trifle = node["depth"] % 1 and node["instructions"] <= TRIFLE and not node["vmcs"]
+        parent = next((n for n in reversed(kept) if n["depth"] < node["depth"]), None)
+        if trifle and parent:
+            parent["instructions"] += node["instructions"]
+        else:
+            kept.append(node)
+    return kept
+
+
+def folded(nodes):
+    """The C library counts as one, and a function called again and again has one line."""
+    kept, library = [], None
+    for node in nodes:
+        if library and node["depth"] > library["depth"]:
+            library["instructions"] += node["instructions"]
+            continue
+        last = kept[-1] if kept else {"depth": None, "function": None}
+        if (last["depth"], last["function"]) == (node["depth"], node["function"]):
+            last["instructions"] += node["instructions"]
+            last["vmcs"] += node["vmcs"]
+            last["calls"] += 1
+        else:
+            kept.append(dict(node, calls=1))
+        library = kept[-1] if node["line"] == NO_SOURCE else None
+    return kept
+
+
+def show_path(nodes):
+    nodes = folded(without_trifles(nodes))
+    top = min(int(node["depth"]) for node in nodes)
+    print("\n instr. vmcs  function")
+    for node in nodes:
+        whole, inlined = divmod(round((node["depth"] - top) * 10), 10)
+        indent = "  " * (whole * 2 + inlined)
+        count = str(node["instructions"] or "")
+        vmcs = str(len(node["vmcs"]) or "")
+        name = f"{indent}{BOLD}{node['function']}{PLAIN}"
+        times = f" ({node['calls']} times)" if node["calls"] > 1 else ""
+        print(f"{count:>6} {vmcs:>4}  {name}  {short(node['line'])}{times}")
+        show_fields(node["vmcs"], f"{'':14}{indent}")
+    total = sum(node["instructions"] for node in nodes)
+    accesses = sum(len(node["vmcs"]) for node in nodes)
+    print(f"{total:>6} {accesses:>4}  in all")
+
+
+def show_registers(trace):
+    before, after = trace["before"], trace["after"]
+    if not before or not after:
+        return
+    read, write = trace["read"], trace["write"]
+    rows = [(name, before[name], after[name]) for name in before]
+    for name in ("rip", "rsp", "rflags"):
+        field = f"VMCS_GUEST_{name.upper()}"
+        if field in read or field in write:
+            old = read.get(field)
+            rows.append((name, old, write.get(field, old)))
+    print("\n register  before            after            (* changed; what was not looked at is")
+    print("                                               not shown)")
+    for name, old, new in rows:
+        changed = old != new
+        mark, on, off = ("*", BOLD, PLAIN) if changed else (" ", "", "")
+        was = "?" if old is None else f"{old:016x}"
+        print(f" {on}{mark} {name:<7} {was:<16}  {new:016x}{off}")
+
+
+def show(trace):
+    who, exit_ = trace["who"], trace["exit"]
+    fields = ", ".join(f"{name} {value:#x}" for name, value in exit_.items() if value)
+    print(f"{trace['kind']} of VM '{who['vm']}', vCPU {who['vcpu']}")
+    print(f"decoded as: {fields}")
+    verdict = trace["verdict"] or "none seen"
+    handler, where = trace["handler"]
+    print(f"handler: {handler} in {short(where)}, verdict: {verdict}")
+    if not trace["whole"]:
+        print("this exit came only once, so that the path is shown from its handler on")
+    show_path(trace["nodes"])
+    show_registers(trace)
+    if trace["after"] is None:
+        print("\nthe vCPU did not go on: its CPU has looked for something else to do")
+
+
+def main():
+    kind = kind_of(sys.argv[1] if len(sys.argv) > 1 else "cpuid")
+    manifest = os.environ.get("MANIFEST") or debug.manifest_of(OUT, MANIFEST, GUEST)
+    print(f"explain: {kind} in a run of {image.KERNEL.name}, stepped in the emulator", flush=True)
+    show(follow(kind, Path(manifest), int(run.setting("TIMEOUT", "180"))))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: MIT
+"""Follows one exit of a guest, instruction by instruction; runs inside gdb (build host).
+
+scripts/explain.py starts it: EXPLAIN_KIND is the kind of exit, EXPLAIN_OUT the file that gets the
+trace as JSON. Nothing in the hypervisor knows of it.
+"""
+
+import json
+import os
+import time
+
+import gdb
+
+GPRS = "rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15".split()
+STEPS_MAX = 20000  # of one exit
+EXITS_MAX = 400  # that are looked at until one is of the wanted kind
+REX = range(0x40, 0x50)
+OPERANDS = "rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15".split()
+
+
+def register(name):
+    return int(gdb.parse_and_eval(f"(unsigned long)${name}"))
+
+
+def general():
+    return {name: register(name) for name in GPRS if name != "rsp"}
+
+
+class Code:
+    """What is known about an address of the image, looked up once."""
+
+    known = {}
+
+    def __init__(self, pc):
+        self.bytes = bytes(gdb.selected_inferior().read_memory(pc, 8))
+        self.places = self._places(pc)
+
+    @classmethod
+    def at(cls, pc):
+        if pc not in cls.known:
+            cls.known[pc] = cls(pc)
+        return cls.known[pc]
+
+    @staticmethod
+    def _places(pc):
+        """[(function, its line)]: the function, and those that the compiler has put into it."""
+        places, block = [], gdb.block_for_pc(pc)
+        while block and not block.is_global and not block.is_static:
+            if block.function and block.function.symtab.filename.endswith(".S"):
+                break
+            if block.function:
+                where = f"{block.function.symtab.filename}:{block.function.line}"
+                places.insert(0, (block.function.name, where))
+            block = block.superblock
+        if not places:
+            sal = gdb.find_pc_line(pc)
+            name = gdb.execute(f"info symbol {pc}", to_string=True).split()[0]
+            places = [(name, f"{sal.symtab.filename}:{sal.line}" if sal.symtab else "?")]
+        return places
+
+    def function(self):
+        return self.places[0]
+
+    def opcode(self):
+        code, rex = self.bytes, 0
+        while code[0] in REX or code[0] in (0x66, 0xF2, 0xF3):
+            rex = code[0] if code[0] in REX else rex
+            code = code[1:]
+        return code, rex
+
+    def flow(self):
+        """+1: a call, -1: a return, 0: neither."""
+        code, _ = self.opcode()
+        if code[0] == 0xE8 or (code[0] == 0xFF and code[1] >> 3 & 7 == 2):
+            return 1
+        return -1 if code[0] in (0xC2, 0xC3) else 0
+
+    def enters_guest(self):
+        return self.bytes[:3] in (b"\x0f\x01\xc2", b"\x0f\x01\xc3", b"\x0f\x01\xd8")
+
+    def vmcs(self):
+        """('read' or 'write', register with the field's number, ModRM byte), or None."""
+        code, rex = self.opcode()
+        if code[0] != 0x0F or code[1] not in (0x78, 0x79):
+            return None
+        number = OPERANDS[(code[2] >> 3 & 7) | (rex & 4) << 1]
+        other = OPERANDS[(code[2] & 7) | (rex & 1) << 3] if code[2] >> 6 == 3 else None
+        return ("read", number, other) if code[1] == 0x78 else ("write", number, other)
+
+
+def field_name(number):
+    return str(gdb.Value(number).cast(gdb.lookup_type("enum vmcs_field"))).split(".")[-1]
+
+
+class Trace:
+    """The instructions of one exit, as nodes: one for each function entered."""
+
+    def __init__(self):
+        self.nodes, self.open, self.depth = [], {}, 0
+        self.before, self.vmcs_seen = general(), {"read": {}, "write": {}}
+        self.exit = self.verdict = self.handler = None
+
+    def node(self, depth, name, line):
+        key = (depth, name)
+        if key not in self.open:
+            self.open[key] = len(self.nodes)
+            self.nodes.append({"depth": depth, "function": name, "line": line, "instructions": 0,
+                               "vmcs": []})  # fmt: skip
+        return self.nodes[self.open[key]]
+
+    def close_below(self, depth):
+        self.open = {key: n for key, n in self.open.items() if key[0] <= depth}
+
+    def step(self):
+        """One instruction."""
+        pc = register("rip")
+        code = Code.at(pc)
+        for inner, (name, line) in enumerate(code.places):
+            node = self.node(self.depth + inner / 10, name, line)
+        node["instructions"] += 1
+        access = code.vmcs()
+        value = None
+        if access:
+            number = field_name(register(access[1]))
+            if access[0] == "write" and access[2]:
+                value = register(access[2])
+        gdb.execute("stepi", to_string=True)
+        if access:
+            if access[0] == "read" and access[2]:
+                value = register(access[2])
+            node["vmcs"].append([access[0], number, value])
+            self.vmcs_seen[access[0]].setdefault(number, value)
+        self.depth += code.flow()
+        if code.flow() < 0:
+            self.close_below(self.depth + 0.9)
+        if code.flow() > 0:
+            self.close_below(self.depth - 0.1)
+        return code
+
+    def to(self, stop):
+        """Steps until stop(pc) or the guest is entered; False: neither happened."""
+        for _ in range(STEPS_MAX):
+            pc = register("rip")
+            if stop(pc) or Code.at(pc).enters_guest():
+                return True
+            self.step()
+        return False
+
+
+def decoded(kind_name):
+    """The neutral exit, as exit_dispatch gets it."""
+    exit_ = gdb.Value(register("rsi")).cast(gdb.lookup_type("struct vmexit").pointer()).dereference()
+    part = {"EXIT_IO": "io", "EXIT_CR": "cr", "EXIT_MEMORY": "memory"}.get(kind_name)
+    fields = {name: int(exit_[name]) for name in ("code", "length")}
+    if kind_name in ("EXIT_INTERRUPT", "EXIT_EXCEPTION", "EXIT_APIC_EOI"):
+        fields["vector"] = int(exit_["vector"])
+    if part:
+        for field in exit_[part].type.fields():
+            fields[f"{part}.{field.name}"] = int(exit_[part][field.name])
+    return fields
+
+
+def whose():
+    vcpu = gdb.Value(register("rdi")).cast(gdb.lookup_type("struct vcpu").pointer())
+    return {"vm": vcpu["vm"]["name"].string(), "vcpu": int(vcpu["id"])}
+
+
+def finish(trace, kind_name):
+    """From exit_dispatch or from the handler to the next entry of the guest."""
+    handler = int(gdb.parse_and_eval(f"(unsigned long)handler_{kind_name}.handle"))
+    trace.handler = Code.at(handler).function()
+    inside = None  # stack pointer at the handler's first instruction
+
+    def stop(pc):
+        nonlocal inside
+        if pc == handler and inside is None:
+            inside = register("rsp")
+        elif inside and trace.verdict is None and register("rsp") > inside:
+            verdict = register("rax") & 0xFFFFFFFF
+            trace.verdict = str(gdb.Value(verdict).cast(gdb.lookup_type("enum verdict")))
+        return Code.at(pc).function()[0] == "sched_loop"
+
+    trace.to(stop)
+    if Code.at(register("rip")).enters_guest():
+        trace.after = general()
+    else:
+        trace.after = None
+
+
+class Stops:
+    """Where the machine stops when it goes on: at a place, or at the end of a VM."""
+
+    def __init__(self, place):
+        self.points = [gdb.Breakpoint(p, internal=True) for p in (f"*{place}", "*report_vm_end")]
+
+    def go(self):
+        """False: a VM has ended, so that nothing more may come."""
+        gdb.execute("continue", to_string=True)
+        return Code.at(register("rip")).function()[0] != "report_vm_end"
+
+    def forget(self):
+        for point in self.points:
+            point.delete()
+
+
+def wanted_exit(kind, dispatch):
+    """The trace of the next exit of that kind, from its first instruction; None: too many others."""
+    stops = Stops("vmx_exit_point")
+    trace = None
+    for _ in range(EXITS_MAX):
+        if not stops.go():
+            break
+        seen = Trace()
+        seen.to(lambda pc: pc == dispatch)
+        if register("rip") != dispatch:
+            continue
+        exit_ = gdb.Value(register("rsi")).cast(gdb.lookup_type("struct vmexit").pointer())
+        if int(exit_["kind"]) == kind:
+            trace = seen
+            break
+    stops.forget()
+    return trace
+
+
+def first_of(kind_name):
+    """Runs to the handler's first call: the way up to it is quick, but not seen."""
+    stops = Stops(f"handler_{kind_name}.handle")
+    seen = stops.go()
+    stops.forget()
+    return seen
+
+
+def main():
+    kind_name = os.environ["EXPLAIN_KIND"]
+    start = time.monotonic()
+    gdb.execute("delete")
+    gdb.execute("set confirm off")
+    kind = int(gdb.parse_and_eval(f"(int){kind_name}"))
+    if not first_of(kind_name):
+        print(f"the guest has ended without any {kind_name}")
+        return
+    partial = Trace()
+    partial.who, partial.exit = whose(), decoded(kind_name)
+    dispatch = int(gdb.parse_and_eval("(unsigned long)exit_dispatch"))
+    result = {"kind": kind_name, "whole": True}
+    finish(partial, kind_name)
+    trace = wanted_exit(kind, dispatch) if partial.after else None
+    if trace:
+        trace.who, trace.exit = whose(), decoded(kind_name)
+        finish(trace, kind_name)
+    else:
+        trace, result["whole"] = partial, False
+    result.update(
+        handler=trace.handler, verdict=trace.verdict, exit=trace.exit, who=trace.who,
+        nodes=trace.nodes, before=trace.before if result["whole"] else None, after=trace.after,
+        read=trace.vmcs_seen["read"], write=trace.vmcs_seen["write"],
+        seconds=round(time.monotonic() - start, 1))  # fmt: skip
+    with open(os.environ["EXPLAIN_OUT"], "w", encoding="utf-8") as out:
+        json.dump(result, out, indent=1)
+
+
+main()
+gdb.execute("kill")
+gdb.execute("quit")
