@@ -14,7 +14,7 @@ JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 SETUP := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL bash scripts/setup.sh
 READY = $(SETUP) && $(MAKE) --no-print-directory $(JOBS) build
 
-.PHONY: help run run-really test bench compare image debug explain fuzz hwtest setup build clean
+.PHONY: help run run-really test bench compare image debug explain fuzz hwtest grade setup build clean
 
 help:
 	@echo 'make run      boot the demo: Debian and a teaching kernel, side by side'
@@ -27,6 +27,7 @@ help:
 	@echo 'make explain  EXIT=cpuid: the path of one exit through the files'
 	@echo 'make fuzz     run the fuzzers'
 	@echo 'make hwtest   an image that tests itself on a real machine'
+	@echo 'make grade    LAB=device FILE=mine.c: grade a solution of a lab, see docs/labs/'
 	@echo 'make setup    packages, emulator, libraries and the Linux guest, into .cache/'
 	@echo 'make clean    remove build/'
 
@@ -53,13 +54,17 @@ debug:
 	@+$(READY) && $(SETUP) bochs-debug && $(PYTHON) scripts/debug.py
 
 explain:
-	@+$(READY) && $(PYTHON) scripts/explain.py $(or $(EXIT),cpuid)
+	@+$(READY) && $(SETUP) bochs-debug && $(PYTHON) scripts/explain.py $(or $(EXIT),cpuid)
 
 fuzz:
 	@+$(READY) && $(PYTHON) tests/fuzz.py
 
 hwtest:
 	@+$(READY) && $(PYTHON) scripts/hwtest.py
+
+grade:
+	@+$(READY) && $(PYTHON) scripts/grade.py $(or $(LAB),--help) $(FILE) \
+		$(if $(TESTS),--tests $(TESTS)) $(if $(filter 0,$(BOOT)),--no-boot)
 
 compare:
 	@echo 'make compare: the comparison with other container runtimes is not part of this version' >&2
@@ -77,7 +82,7 @@ clean:
 
 DEMO_FILES := manifest.yaml vmlinuz initrd.img tutor.elf env.txt
 build: build/boot/BOOTX64.EFI build/mullion.elf $(DEMO_FILES:%=build/demo/%) build/make-status.so \
-	$(FLAT_BINS)
+	$(GUEST_BINS)
 	@:
 
 # The demo's manifest names its files beside itself.

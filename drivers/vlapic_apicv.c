@@ -95,7 +95,9 @@ static void collect(struct vlapic *apic)
     words = __atomic_exchange_n(&apic->posted_words, 0, __ATOMIC_SEQ_CST);
     while (words) {
         unsigned w = vlapic_top_bit(words);
-        top = MAX(top, collect_word(apic, w));
+        int vector = collect_word(apic, w);
+
+        top = MAX(top, vector);
         words &= ~(1u << w);
     }
     if (hardware && top >= 0)

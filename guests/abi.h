@@ -3,7 +3,8 @@
  * What a guest may ask of Mullion: the one header that hypervisor and guests share.
  *
  * A hypercall is VMCALL (Intel) or VMMCALL (AMD) at CPL 0: RAX = number, RBX, RCX, RDX, RSI =
- * arguments; RAX = result (0 or positive), or a negative errno. Above CPL 0 it raises #UD.
+ * arguments; RAX = result (0 or positive), or one of the negative numbers below. Above CPL 0 it
+ * raises #UD.
  * The numbers stay clear of KVM's (Linux, Documentation/virt/kvm/x86/hypercalls.rst).
  */
 #ifndef GUESTS_ABI_H
@@ -13,6 +14,9 @@
 #define MULLION_CPUID_FEATURES 0x40000101u  /* EAX: ABI version; EBX: feature bits */
 #define MULLION_ABI_VERSION 1u
 #define MULLION_FEATURE_EXIT_COUNTS (1u << 0) /* MULLION_HC_EXITS, MULLION_HC_COST */
+
+#define MULLION_ERROR_INVALID (-22) /* an argument has no meaning */
+#define MULLION_ERROR_UNKNOWN (-38) /* there is no such hypercall */
 
 #define MULLION_HC_BASE 0x4d550000u
 #define MULLION_HC_NOP (MULLION_HC_BASE + 0)      /* returns 0: the cheapest round trip */

@@ -26,6 +26,7 @@ enum vreg {
     VREG_PENDING_DEBUG, /* pending debug exceptions */
     VREG_PDPTE0, VREG_PDPTE1, VREG_PDPTE2, VREG_PDPTE3, /* PAE paging; elsewhere without effect */
     VREG_SHADOW, /* interruptibility; reading it makes vcpu->shadow valid */
+    VREG_CS_ACCESS, /* access rights of CS; read only */
     VREG_CPL, /* current privilege level; read only */
     VREG_COUNT
 };
@@ -81,8 +82,7 @@ struct backend {
     /* Per-VM state (intercept maps: all ports and MSRs intercepted). Any CPU. 0, -ENOMEM. */
     int (*vm_init)(struct vm *vm);
     void (*vm_fini)(struct vm *vm);
-    /* Per-vCPU state, with the registers of a CPU after INIT. On a shared CPU (!exclusive) HLT
-     * and long PAUSE loops cause exits. 0, -ENOMEM. */
+    /* Per-vCPU state, with the registers of a CPU after INIT. 0, -ENOMEM. */
     int (*vcpu_init)(struct vcpu *vcpu);
     void (*vcpu_fini)(struct vcpu *vcpu);
     /* Registers as after INIT (SDM 3A, "Processor State After Reset, INIT"). */
@@ -106,6 +106,8 @@ struct backend {
     bool (*nmi_ready)(struct vcpu *vcpu);
     /* Which windows shall cause an exit: a mask of enum vwindow. */
     void (*window)(struct vcpu *vcpu, unsigned windows);
+    /* HLT and long PAUSE loops cause exits (others want the CPU) or not (it may sleep inside). */
+    void (*intercept_idle)(struct vcpu *vcpu, bool on);
     /* An exit at or after this host TSC value; VTIMER_OFF: none. */
     void (*set_timer)(struct vcpu *vcpu, uint64_t tsc);
 

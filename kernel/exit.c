@@ -38,12 +38,9 @@ const char *exit_kind_name(unsigned kind)
 /* 16- and 32-bit code wraps at its own width (SDM 3A, "Instruction Pointer"). */
 static uint64_t wrap(struct vcpu *v, uint64_t rip)
 {
-    struct vsegment cs;
-
     if (vcpu_64bit(v))
         return rip;
-    backend->get_segment(v, VSEG_CS, &cs);
-    return cs.access & SEGMENT_ACCESS_DB ? (uint32_t)rip : (uint16_t)rip;
+    return vcpu_get(v, VREG_CS_ACCESS) & SEGMENT_ACCESS_DB ? (uint32_t)rip : (uint16_t)rip;
 }
 
 /* A backend gives length only together with valid copies of RIP, RFLAGS and the shadow. */

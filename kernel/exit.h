@@ -32,7 +32,8 @@ enum exit_kind {
     EXIT_MEMORY,        /* memory: nested page fault */
     EXIT_CACHE,         /* WBINVD, INVD */
     EXIT_UNDEFINED,     /* an instruction that this machine does not have: #UD */
-    EXIT_FORBIDDEN,     /* an instruction that raises #GP here (RDPMC) */
+    EXIT_FORBIDDEN,     /* an instruction that raises #GP here */
+    EXIT_RDPMC,         /* number in guest RCX */
     EXIT_TRIPLE_FAULT,
     EXIT_TASK_SWITCH,
     EXIT_APIC_WRITE,    /* APIC virtualisation: register at `apic_offset` was written */

@@ -14,12 +14,9 @@
 
 static enum insn_mode insn_mode(struct vcpu *v)
 {
-    struct vsegment cs;
-
     if (vcpu_64bit(v))
         return INSN_64;
-    backend->get_segment(v, VSEG_CS, &cs);
-    return cs.access & SEGMENT_ACCESS_DB ? INSN_32 : INSN_16;
+    return vcpu_get(v, VREG_CS_ACCESS) & SEGMENT_ACCESS_DB ? INSN_32 : INSN_16;
 }
 
 /* The instruction at RIP; fewer bytes where the next page is not there. */

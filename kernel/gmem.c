@@ -111,7 +111,6 @@ int gmem_demand(struct vm *vm, gpa_t gpa)
 {
     const struct gp_region *region = vm_map_find(vm, gpa);
     unsigned level = vm->config->backing == BOOT_BACKING_DEMAND_2M ? 2 : 1;
-    struct pt_leaf leaf;
 
     if (!region || !is_ram(region) || vm->config->backing == BOOT_BACKING_EAGER)
         return -EFAULT;
@@ -124,18 +123,19 @@ int gmem_demand(struct vm *vm, gpa_t gpa)
             return 0;
     }
     /* another vCPU may have been here first */
-    return pt_lookup(&vm->nested, gpa, &leaf) ? 0 : -ENOMEM;
+    return pt_translate(&vm->nested, gpa) == PAGE_NONE ? -ENOMEM : 0;
 }
 
 void *gmem_page(struct vm *vm, gpa_t gpa)
 {
-    struct pt_leaf leaf;
+    hpa_t hpa = pt_translate(&vm->nested, gpa);
 
-    if (!pt_lookup(&vm->nested, gpa, &leaf)) {
-        if (gmem_demand(vm, gpa) || !pt_lookup(&vm->nested, gpa, &leaf))
+    if (unlikely(hpa == PAGE_NONE)) {
+        if (gmem_demand(vm, gpa))
             return NULL;
+        hpa = pt_translate(&vm->nested, gpa);
     }
-    return page_ptr(leaf.hpa + (gpa - leaf.base));
+    return page_ptr(hpa);
 }
 
 enum copy_kind { COPY_READ, COPY_WRITE, COPY_ZERO };
@@ -149,6 +149,8 @@ static bool range_ok(struct vm *vm, gpa_t gpa, size_t size)
 {
     if (gpa + size < gpa)
         return false;
+    if (size <= in_page(gpa, size))
+        return true; /* one page: copy() looks it up */
     for (size_t done = 0; done < size; done += in_page(gpa + done, size - done)) {
         if (!gmem_page(vm, gpa + done))
             return false;
@@ -166,10 +168,12 @@ static int copy(struct vm *vm, gpa_t gpa, void *buffer, size_t size, enum copy_k
         size_t length = in_page(gpa + done, size - done);
         void *page = gmem_page(vm, gpa + done);
 
+        if (!page)
+            return -EFAULT;
         if (kind == COPY_READ)
-            memcpy(bytes + done, page, length);
+            x86_copy(bytes + done, page, length);
         else if (kind == COPY_WRITE)
-            memcpy(page, bytes + done, length);
+            x86_copy(page, bytes + done, length);
         else
             memset(page, 0, length);
         done += length;

@@ -2,8 +2,6 @@
 /* Hypercall dispatch and the calls that need nothing but the core (root mode). */
 #include "kernel/hypercall.h"
 
-#include <errno.h>
-
 #include "kernel/console.h"
 #include "kernel/exit.h"
 #include "kernel/log.h"
@@ -35,7 +33,7 @@ static enum verdict on_hypercall(struct vcpu *v, struct vmexit *exit)
         return VERDICT_RETRY;
     }
     if (index >= HYPERCALLS_MAX || !calls[index])
-        v->gpr[RAX] = (uint64_t)-ENOSYS;
+        v->gpr[RAX] = (uint64_t)(int64_t)MULLION_ERROR_UNKNOWN;
     else
         v->gpr[RAX] = (uint64_t)calls[index]->call(v);
     return VERDICT_NEXT;
@@ -71,7 +69,7 @@ static int64_t cost(struct vcpu *v)
     case MULLION_COST_HOST_MSRS:
         return (int64_t)this_cpu()->host_msr_accesses;
     default:
-        return -EINVAL;
+        return MULLION_ERROR_INVALID;
     }
 }
 HYPERCALL(MULLION_HC_COST, cost);
@@ -100,7 +98,7 @@ static int64_t figure(struct vcpu *v)
     case MULLION_FIGURE_FREE_PAGES:
         return (int64_t)page_get_stats().free_pages;
     default:
-        return -EINVAL;
+        return MULLION_ERROR_INVALID;
     }
 }
 HYPERCALL(MULLION_HC_FIGURE, figure);

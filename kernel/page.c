@@ -230,3 +230,8 @@ struct page_stats page_get_stats(void)
     lock_release(&mem.lock);
     return stats;
 }
+
+bool page_dirty(void)
+{
+    return __atomic_load_n(&mem.filled[DIRTY], __ATOMIC_RELAXED) != 0;
+}

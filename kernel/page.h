@@ -48,6 +48,9 @@ void page_free(hpa_t block, unsigned order);
 /* Zeroes a bounded piece (at most 64 KiB) of one dirty free block. False: nothing is dirty. */
 bool page_scrub_step(void);
 
+/* Is there free memory that waits for page_scrub_step? A hint. */
+bool page_dirty(void);
+
 struct page_stats page_get_stats(void);
 
 /* Direct map: every byte of RAM is mapped (RW, NX) at PHYSMAP_BASE + its physical address. */

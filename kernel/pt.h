@@ -75,6 +75,9 @@ void pt_reap(struct pt *pt);
 /* Finds the leaf that maps `in`: true and *leaf filled, or false. */
 bool pt_lookup(const struct pt *pt, uint64_t in, struct pt_leaf *leaf);
 
+/* What `in` maps to, or PAGE_NONE: the quick form of pt_lookup. */
+hpa_t pt_translate(const struct pt *pt, uint64_t in);
+
 /* Calls fn for every leaf in ascending order, adjacent leaves not merged; stops when fn returns
  * non-zero and returns that. */
 int pt_foreach(const struct pt *pt, int (*fn)(const struct pt_leaf *leaf, void *arg), void *arg);

@@ -27,6 +27,23 @@ bool pt_lookup(const struct pt *pt, uint64_t in, struct pt_leaf *leaf)
     return true;
 }
 
+hpa_t pt_translate(const struct pt *pt, uint64_t in)
+{
+    const struct pt_format *format = pt->format;
+    const uint64_t *table = page_ptr(pt->root);
+
+    if (!input_ok(format, in))
+        return PAGE_NONE;
+    for (unsigned level = format->levels;; level--) {
+        uint64_t entry = entry_get(&table[level_index(in, level)]);
+        if (!entry_present(format, entry))
+            return PAGE_NONE;
+        if (entry_is_leaf(format, entry, level))
+            return entry_hpa(format, entry, level) + (in & (level_size(level) - 1));
+        table = entry_table(format, entry);
+    }
+}
+
 /* A walk over all entries in ascending order, without recursion. */
 struct tour {
     uint64_t *tables[PT_LEVELS_MAX + 1];

@@ -150,6 +150,8 @@ static void run(struct sched *s, struct vcpu *v)
     v->slice_end = s->count > 1 ? time_tsc() + time_ns_to_ticks(SLICE_NS) : VTIMER_OFF;
     v->slice_end = MIN(v->slice_end, house_deadline());
     vcpu_request(v, VCPU_REQ_TIMER);
+    /* alone on its CPU, and no memory to be scrubbed meanwhile: it may sleep in the guest */
+    backend->intercept_idle(v, s->count > 1 || page_dirty());
     vcpu_run(v);
     if (v->state == VCPU_STOPPED)
         vm_vcpu_left(v);

@@ -52,12 +52,8 @@ unsigned vcpu_cpl(struct vcpu *v)
 
 bool vcpu_64bit(struct vcpu *v)
 {
-    struct vsegment cs;
-
-    if (!(backend->get(v, VREG_EFER) & EFER_LMA))
-        return false;
-    backend->get_segment(v, VSEG_CS, &cs);
-    return cs.access & SEGMENT_ACCESS_L;
+    return (backend->get(v, VREG_CS_ACCESS) & SEGMENT_ACCESS_L) &&
+           (backend->get(v, VREG_EFER) & EFER_LMA);
 }
 
 void vcpu_request(struct vcpu *v, uint32_t requests)

@@ -57,8 +57,10 @@ def kind_of(word):
     return name
 
 
-def last_line(text):
-    return text.strip().split("\n")[-1]
+def last_word(said):
+    """What scripts/gdb/explain.py gave as its reason, or how gdb ended."""
+    own = [line for line in said.split("\n") if line.startswith("explain: ")]
+    return own[0].removeprefix("explain: ") if own else said[-1500:]
 
 
 def follow(kind, manifest, timeout):
@@ -76,7 +78,7 @@ def follow(kind, manifest, timeout):
         except subprocess.TimeoutExpired:
             said = f"no such exit within {timeout} s"
         if not trace.exists():
-            error = machine.loader_error() or last_line(said)
+            error = machine.loader_error() or last_word(said)
             raise SystemExit(f"explain: {kind} was not seen: {error}\n{machine.tail()}")
     return json.loads(trace.read_text())
 
@@ -142,7 +144,7 @@ def show_path(nodes):
     print("\n instr. vmcs  function")
     for node in nodes:
         whole, inlined = divmod(round((node["depth"] - top) * 10), 10)
-        indent = "  " * (whole * 2 + inlined)
+        indent = "  " * (whole + inlined)
         count = str(node["instructions"] or "")
         vmcs = str(len(node["vmcs"]) or "")
         name = f"{indent}{BOLD}{node['function']}{PLAIN}"
@@ -165,13 +167,12 @@ def show_registers(trace):
         if field in read or field in write:
             old = read.get(field)
             rows.append((name, old, write.get(field, old)))
-    print("\n register  before            after            (* changed; what was not looked at is")
-    print("                                               not shown)")
+    print("\n   register  before            after              (* changed)")
     for name, old, new in rows:
         changed = old != new
         mark, on, off = ("*", BOLD, PLAIN) if changed else (" ", "", "")
         was = "?" if old is None else f"{old:016x}"
-        print(f" {on}{mark} {name:<7} {was:<16}  {new:016x}{off}")
+        print(f" {on}{mark} {name:<8}  {was:<16}  {new:016x}{off}")
 
 
 def show(trace):
@@ -183,7 +184,7 @@ def show(trace):
     handler, where = trace["handler"]
     print(f"handler: {handler} in {short(where)}, verdict: {verdict}")
     if not trace["whole"]:
-        print("this exit came only once, so that the path is shown from its handler on")
+        print("this exit came once only: its path is shown from the handler on")
     show_path(trace["nodes"])
     show_registers(trace)
     if trace["after"] is None:

@@ -61,10 +61,9 @@ def prepare():
     for name, source in files.items():
         (FOLDER / name).unlink(missing_ok=True)
         (FOLDER / name).symlink_to(source)
-    content = yaml.safe_load(guests.manifest(chosen))
-    content["vms"] += SYSTEMS
-    (FOLDER / "manifest.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
-    return FOLDER / "manifest.yaml", [vm["name"] for vm in content["vms"]]
+    text = guests.manifest(chosen) + yaml.safe_dump(SYSTEMS, sort_keys=False)
+    (FOLDER / "manifest.yaml").write_text(text)
+    return FOLDER / "manifest.yaml", [vm["name"] for vm in yaml.safe_load(text)["vms"]]
 
 
 def main():

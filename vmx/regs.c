@@ -22,6 +22,7 @@ static const uint16_t fields[VREG_COUNT] = {
     [VREG_FS_BASE] = VMCS_GUEST_FS_BASE,
     [VREG_GS_BASE] = VMCS_GUEST_GS_BASE,
     [VREG_SHADOW] = VMCS_GUEST_INTERRUPTIBILITY,
+    [VREG_CS_ACCESS] = VMCS_GUEST_CS_ACCESS,
     [VREG_PENDING_DEBUG] = VMCS_GUEST_PENDING_DEBUG,
     [VREG_PDPTE0] = VMCS_GUEST_PDPTE0,
     [VREG_PDPTE1] = VMCS_GUEST_PDPTE1,
@@ -29,11 +30,10 @@ static const uint16_t fields[VREG_COUNT] = {
     [VREG_PDPTE3] = VMCS_GUEST_PDPTE3,
 };
 
-static uint64_t masked(enum vmcs_field value, enum vmcs_field mask, enum vmcs_field shadow)
+/* What the guest sees: the bits that are ours come from the shadow, which only we write. */
+static uint64_t masked(enum vmcs_field field, uint64_t ours, uint64_t shadow)
 {
-    uint64_t ours = vmcs_read(mask);
-
-    return (vmcs_read(value) & ~ours) | (vmcs_read(shadow) & ours);
+    return (vmcs_read(field) & ~ours) | (shadow & ours);
 }
 
 /* The neutral copies are read once after an exit and written back before the next entry. */
@@ -60,25 +60,27 @@ uint64_t vmx_get(struct vcpu *v, enum vreg reg)
     case VREG_CPL: /* SDM 3C, "Guest Register State": the DPL of SS */
         return vmcs_read(VMCS_GUEST_SS_ACCESS) >> SEGMENT_ACCESS_DPL_SHIFT & 3;
     case VREG_CR0:
-        return masked(VMCS_GUEST_CR0, VMCS_CR0_MASK, VMCS_CR0_SHADOW);
+        return masked(VMCS_GUEST_CR0, VMX_CR0_OURS, vmx_of(v)->cr0_shadow);
     case VREG_CR4:
-        return masked(VMCS_GUEST_CR4, VMCS_CR4_MASK, VMCS_CR4_SHADOW);
+        return masked(VMCS_GUEST_CR4, vmx_cr4_ours(), vmx_of(v)->cr4_shadow);
     default:
         return vmcs_read((enum vmcs_field)fields[reg]);
     }
 }
 
-static void set_cr0(uint64_t value)
+static void set_cr0(struct vcpu *v, uint64_t value)
 {
     /* with unrestricted guest PE and PG are free, the rest of FIXED0 is not */
     uint64_t fixed = vmx_caps.cr0_fixed0 & ~(CR0_PE | CR0_PG);
 
+    vmx_of(v)->cr0_shadow = value;
     vmcs_write(VMCS_CR0_SHADOW, value);
     vmcs_write(VMCS_GUEST_CR0, ((value | fixed) & ~(CR0_CD | CR0_NW)) | CR0_ET);
 }
 
-static void set_cr4(uint64_t value)
+static void set_cr4(struct vcpu *v, uint64_t value)
 {
+    vmx_of(v)->cr4_shadow = value;
     vmcs_write(VMCS_CR4_SHADOW, value);
     /* a machine check must never meet MCE = 0, which shuts the CPU down */
     vmcs_write(VMCS_GUEST_CR4, value | vmx_caps.cr4_fixed0 | CR4_MCE);
@@ -108,10 +110,10 @@ void vmx_set(struct vcpu *v, enum vreg reg, uint64_t value)
         v->dirty |= VCPU_DIRTY_RFLAGS;
         break;
     case VREG_CR0:
-        set_cr0(value);
+        set_cr0(v, value);
         break;
     case VREG_CR4:
-        set_cr4(value);
+        set_cr4(v, value);
         break;
     case VREG_EFER:
         set_efer(value);

@@ -119,6 +119,18 @@ void vmx_window(struct vcpu *v, unsigned windows)
                  (windows & VWINDOW_NMI ? PROC_NMI_WINDOW : 0));
 }
 
+void vmx_intercept_idle(struct vcpu *v, bool on)
+{
+    struct vmx_vcpu *x = vmx_of(v);
+    uint32_t loop = vmx_caps.proc2_optional & (uint32_t)PROC2_PAUSE_LOOP;
+
+    set_proc(v, PROC_HLT, on ? PROC_HLT : 0);
+    if (on == !!(x->proc2 & loop) || !loop)
+        return;
+    x->proc2 ^= loop;
+    vmcs_write(VMCS_PROC_CONTROLS2, x->proc2);
+}
+
 /* Rounded up, and one more because the first step may come at once: never early. */
 void vmx_rearm_timer(struct vcpu *v)
 {
@@ -186,6 +198,7 @@ static const struct backend vmx_backend = {
     .interruptible = vmx_interruptible,
     .nmi_ready = vmx_nmi_ready,
     .window = vmx_window,
+    .intercept_idle = vmx_intercept_idle,
     .set_timer = vmx_set_timer,
     .intercept_port = vmx_intercept_port,
     .intercept_msr = vmx_intercept_msr,

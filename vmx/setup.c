@@ -32,13 +32,6 @@ static void write_table(const struct field_value *rows, size_t count)
  * (CVE-2015-5307, CVE-2015-8104). #MC is the machine's business. */
 #define EXCEPTIONS_INTERCEPTED (BIT(VECTOR_DB) | BIT(VECTOR_AC) | BIT(VECTOR_MC))
 
-/* CR0 bits that the guest does not own: caching stays on, NE is fixed by VMX. */
-#define CR0_OURS (CR0_NE | CR0_NW | CR0_CD)
-/* CR4 bits that the guest may change without us; all others cause an exit. */
-#define CR4_GUESTS                                                                                 \
-    (CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_PGE | CR4_PCE | CR4_OSFXSR |   \
-     CR4_OSXMMEXCPT | CR4_UMIP | CR4_FSGSBASE | CR4_PCIDE | CR4_OSXSAVE | CR4_SMEP | CR4_SMAP)
-
 static void write_controls(struct vcpu *v)
 {
     const struct vmx_caps *caps = &vmx_caps;
@@ -65,14 +58,14 @@ static void write_controls(struct vcpu *v)
         { VMCS_EPTP, vm->eptp },
         { VMCS_TSC_OFFSET, v->vm->tsc_offset },
         { VMCS_LINK_POINTER, ~0ull }, /* no shadow VMCS */
-        { VMCS_CR0_MASK, CR0_OURS },
-        { VMCS_CR4_MASK, ~(CR4_GUESTS & caps->cr4_fixed1) },
+        { VMCS_CR0_MASK, VMX_CR0_OURS },
+        { VMCS_CR4_MASK, vmx_cr4_ours() },
     };
 
     write_table(rows, ARRAY_SIZE(rows));
     if (caps->proc2 & PROC2_VPID)
         vmcs_write(VMCS_VPID, x->vpid);
-    if (x->proc2 & PROC2_PAUSE_LOOP) {
+    if (caps->proc2_optional & PROC2_PAUSE_LOOP) {
         vmcs_write(VMCS_PLE_GAP, PLE_GAP);
         vmcs_write(VMCS_PLE_WINDOW, PLE_WINDOW);
     }
@@ -179,10 +172,6 @@ int vmx_vcpu_init(struct vcpu *v)
     x->vpid = (uint16_t)(v->vm->id * BOOT_VCPUS_MAX + v->id + 1);
     x->proc = vmx_caps.proc;
     x->proc2 = vmx_caps.proc2;
-    if (!v->exclusive) { /* others want the CPU while this one waits */
-        x->proc |= (uint32_t)PROC_HLT;
-        x->proc2 |= vmx_caps.proc2_optional & (uint32_t)PROC2_PAUSE_LOOP;
-    }
     x->timer_tsc = VTIMER_OFF;
     x->timer_slack = vmx_caps.timer_saved ? VMX_TIMER_SLACK : 0;
     v->backend = x;

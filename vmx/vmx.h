@@ -8,6 +8,7 @@
 #include "kernel/types.h"
 #include "kernel/vcpu.h"
 #include "kernel/vm.h"
+#include "kernel/x86_regs.h"
 #include "vmx/vmcs.h"
 
 /* What this machine can do, read once on the boot CPU (vmx/probe.c). */
@@ -43,6 +44,17 @@ struct vmx_vm {
 /* The timer stands still in root mode; it is written anew when it is this many ticks late. */
 #define VMX_TIMER_SLACK 2000u
 
+/* CR0 bits that the guest does not own: caching stays on, NE is fixed by VMX. */
+#define VMX_CR0_OURS (CR0_NE | CR0_NW | CR0_CD)
+/* CR4 bits that the guest may change without us; all others cause an exit. */
+#define VMX_CR4_GUESTS                                                                                 \
+    (CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_PGE | CR4_PCE | CR4_OSFXSR |   \
+     CR4_OSXMMEXCPT | CR4_UMIP | CR4_FSGSBASE | CR4_PCIDE | CR4_OSXSAVE | CR4_SMEP | CR4_SMAP)
+static inline uint64_t vmx_cr4_ours(void)
+{
+    return ~(VMX_CR4_GUESTS & vmx_caps.cr4_fixed1);
+}
+
 enum vmx_cached { VMX_CACHED_RFLAGS = 1, VMX_CACHED_SHADOW = 2, VMX_CACHED_RIP = 4 };
 
 /* The entry code (vmx/enter.S) knows the offset of host_rsp from the start of struct vcpu. */
@@ -52,6 +64,7 @@ struct vmx_vcpu {
     uint16_t vpid;
     uint32_t cached;       /* which neutral copies in struct vcpu are valid */
     uint32_t proc, proc2;  /* controls as in the VMCS */
+    uint64_t cr0_shadow, cr4_shadow; /* as in the VMCS */
     uint64_t timer_tsc;    /* host TSC of the armed deadline; VTIMER_OFF: none */
     uint64_t timer_cycles; /* root-mode ticks of this vCPU when the timer was written */
     uint64_t timer_slack;  /* how many more it may be before it is written again */
@@ -113,6 +126,7 @@ void vmx_inject(struct vcpu *vcpu);
 bool vmx_interruptible(struct vcpu *vcpu);
 bool vmx_nmi_ready(struct vcpu *vcpu);
 void vmx_window(struct vcpu *vcpu, unsigned windows);
+void vmx_intercept_idle(struct vcpu *vcpu, bool on);
 void vmx_set_timer(struct vcpu *vcpu, uint64_t tsc);
 void vmx_rearm_timer(struct vcpu *vcpu);
 

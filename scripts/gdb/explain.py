@@ -12,7 +12,7 @@ import time
 import gdb
 
 GPRS = "rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15".split()
-STEPS_MAX = 20000  # of one exit
+STEPS_MAX = 50000  # of one exit
 EXITS_MAX = 400  # that are looked at until one is of the wanted kind
 REX = range(0x40, 0x50)
 OPERANDS = "rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15".split()
@@ -20,6 +20,11 @@ OPERANDS = "rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15".split
 
 def register(name):
     return int(gdb.parse_and_eval(f"(unsigned long)${name}"))
+
+
+def pointer(name, type_name):
+    """What an argument of a function points to, at its first instruction."""
+    return gdb.Value(register(name)).cast(gdb.lookup_type(type_name).pointer())
 
 
 def general():
@@ -148,8 +153,8 @@ class Trace:
 
 
 def decoded(kind_name):
-    """The neutral exit, as exit_dispatch gets it."""
-    exit_ = gdb.Value(register("rsi")).cast(gdb.lookup_type("struct vmexit").pointer()).dereference()
+    """The neutral exit, as its handler gets it."""
+    exit_ = pointer("rsi", "struct vmexit").dereference()
     part = {"EXIT_IO": "io", "EXIT_CR": "cr", "EXIT_MEMORY": "memory"}.get(kind_name)
     fields = {name: int(exit_[name]) for name in ("code", "length")}
     if kind_name in ("EXIT_INTERRUPT", "EXIT_EXCEPTION", "EXIT_APIC_EOI"):
@@ -160,13 +165,25 @@ def decoded(kind_name):
     return fields
 
 
+def handlers():
+    """Addresses of all handlers: the first one that is called decides on an exit."""
+    kinds = [field.name for field in gdb.lookup_type("enum exit_kind").fields()]
+    known = set()
+    for kind in kinds:
+        try:
+            known.add(int(gdb.parse_and_eval(f"(unsigned long)handler_{kind}.handle")))
+        except gdb.error:
+            pass
+    return known
+
+
 def whose():
-    vcpu = gdb.Value(register("rdi")).cast(gdb.lookup_type("struct vcpu").pointer())
+    vcpu = pointer("rdi", "struct vcpu")
     return {"vm": vcpu["vm"]["name"].string(), "vcpu": int(vcpu["id"])}
 
 
 def finish(trace, kind_name):
-    """From exit_dispatch or from the handler to the next entry of the guest."""
+    """From the handler to the next entry of the guest, or to the scheduler."""
     handler = int(gdb.parse_and_eval(f"(unsigned long)handler_{kind_name}.handle"))
     trace.handler = Code.at(handler).function()
     inside = None  # stack pointer at the handler's first instruction
@@ -203,19 +220,18 @@ class Stops:
             point.delete()
 
 
-def wanted_exit(kind, dispatch):
-    """The trace of the next exit of that kind, from its first instruction; None: too many others."""
+def wanted_exit(kind):
+    """The trace of the next exit of that kind; None: the VM has ended, or too many others came."""
     stops = Stops("vmx_exit_point")
-    trace = None
+    known, trace = handlers(), None
     for _ in range(EXITS_MAX):
         if not stops.go():
             break
         seen = Trace()
-        seen.to(lambda pc: pc == dispatch)
-        if register("rip") != dispatch:
+        seen.to(known.__contains__)
+        if register("rip") not in known:
             continue
-        exit_ = gdb.Value(register("rsi")).cast(gdb.lookup_type("struct vmexit").pointer())
-        if int(exit_["kind"]) == kind:
+        if int(pointer("rsi", "struct vmexit")["kind"]) == kind:
             trace = seen
             break
     stops.forget()
@@ -237,24 +253,28 @@ def main():
     gdb.execute("set confirm off")
     kind = int(gdb.parse_and_eval(f"(int){kind_name}"))
     if not first_of(kind_name):
-        print(f"the guest has ended without any {kind_name}")
+        print(f"explain: the guest has ended without any {kind_name}")
         return
     partial = Trace()
     partial.who, partial.exit = whose(), decoded(kind_name)
-    dispatch = int(gdb.parse_and_eval("(unsigned long)exit_dispatch"))
-    result = {"kind": kind_name, "whole": True}
     finish(partial, kind_name)
-    trace = wanted_exit(kind, dispatch) if partial.after else None
+    # The next one is seen from its first instruction on; there may be none.
+    save(partial, kind_name, start, whole=False)
+    trace = wanted_exit(kind)
     if trace:
         trace.who, trace.exit = whose(), decoded(kind_name)
         finish(trace, kind_name)
-    else:
-        trace, result["whole"] = partial, False
-    result.update(
-        handler=trace.handler, verdict=trace.verdict, exit=trace.exit, who=trace.who,
-        nodes=trace.nodes, before=trace.before if result["whole"] else None, after=trace.after,
-        read=trace.vmcs_seen["read"], write=trace.vmcs_seen["write"],
-        seconds=round(time.monotonic() - start, 1))  # fmt: skip
+        save(trace, kind_name, start, whole=True)
+
+
+def save(trace, kind_name, start, whole):
+    result = {
+        "kind": kind_name, "whole": whole, "handler": trace.handler, "verdict": trace.verdict,
+        "exit": trace.exit, "who": trace.who, "nodes": trace.nodes,
+        "before": trace.before if whole else None, "after": trace.after,
+        "read": trace.vmcs_seen["read"], "write": trace.vmcs_seen["write"],
+        "seconds": round(time.monotonic() - start, 1),
+    }  # fmt: skip
     with open(os.environ["EXPLAIN_OUT"], "w", encoding="utf-8") as out:
         json.dump(result, out, indent=1)
 

@@ -11,7 +11,7 @@ vms:
     memory: 256M
     kernel: vmlinuz
     initrd: initrd.img
-    cmdline: console=ttyS0 quiet
+    cmdline: console=ttyS0 quiet clearcpuid=smap
 """
 BESIDE = """  - name: tutor
     kind: multiboot

@@ -77,7 +77,9 @@ def manifest(guests):
         if guest.cmdline:
             vm["cmdline"] = guest.cmdline
         vms.append(vm)
-    return yaml.safe_dump({"version": 1, "vms": vms}, sort_keys=False)
+    text = yaml.safe_dump({"version": 1, "vms": vms}, sort_keys=False)
+    # CPUID leaves, the only numbers of that size, are hexadecimal in a manifest.
+    return re.sub(r"(?<=: )\d{10}$", lambda number: hex(int(number[0])), text, flags=re.MULTILINE)
 
 
 def boot(guests):

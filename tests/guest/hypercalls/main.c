@@ -32,10 +32,10 @@ int guest_main(const struct mullion_flat_info *info)
     (void)info;
     check_counters();
     for (uint32_t number = 0; number <= KVM_HC_SEND_IPI + 10; number++)
-        guest_check_equal(guest_hypercall(number, 0, 0), -ENOSYS);
-    guest_check_equal(guest_hypercall(MULLION_HC_BASE - 1, 0, 0), -ENOSYS);
-    guest_check_equal(guest_hypercall(MULLION_HC_BASE + 0xffff, 0, 0), -ENOSYS);
-    guest_check_equal(guest_hypercall(0xffffffff, 0, 0), -ENOSYS);
+        guest_check_equal(guest_hypercall(number, 0, 0), MULLION_ERROR_UNKNOWN);
+    guest_check_equal(guest_hypercall(MULLION_HC_BASE - 1, 0, 0), MULLION_ERROR_UNKNOWN);
+    guest_check_equal(guest_hypercall(MULLION_HC_BASE + 0xffff, 0, 0), MULLION_ERROR_UNKNOWN);
+    guest_check_equal(guest_hypercall(0xffffffff, 0, 0), MULLION_ERROR_UNKNOWN);
     guest_check_equal(guest_hypercall(MULLION_HC_COST, 99, 0), -EINVAL);
     guest_check_equal(guest_hypercall(MULLION_HC_FIGURE, ~0ull, 0), -EINVAL);
     guest_check(guest_hypercall(MULLION_HC_FIGURE, MULLION_FIGURE_START_TICKS, 0) > 0);

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: MIT
+"""The part of the labs' graders that boots: with a right solution and with a wrong one."""
+
+import subprocess
+import sys
+
+from lib.report import ROOT
+from lib.room import seconds
+
+
+def grade(room, lab, solution):
+    room.emulator()
+    command = [sys.executable, "scripts/grade.py", lab, f"tests/labs/{lab}/solution/{solution}.c"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return result.returncode, result.stdout + result.stderr
+
+
+@seconds(180)
+def test_device(room):
+    status, text = grade(room, "device", "good")
+    assert status == 0 and "PASS boot/runs in a guest" in text, text
+    status, text = grade(room, "device", "wrong")
+    assert status == 1 and "FAIL boot/runs in a guest" in text, text
+
+
+@seconds(180)
+def test_exit(room):
+    status, text = grade(room, "exit", "good")
+    assert status == 0 and "PASS boot/runs in a guest" in text, text
+
+
+@seconds(180)
+def test_course(room):
+    status, text = grade(room, "course", "good")
+    assert status == 0 and "PASS boot/runs in a guest" in text, text

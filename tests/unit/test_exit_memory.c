@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+/* Device registers in memory: instructions are emulated, all else is judged (build host). */
+/* sources: kernel/exit_memory.c kernel/insn.c kernel/gwalk.c kernel/inject.c
+ * kernel/vcpu.c kernel/gmem.c kernel/pt.c
+ * kernel/pt_change.c kernel/pt_read.c kernel/page.c kernel/iobus.c vmx/ept.c
+ * tests/unit/fake_backend.c tests/unit/host_stubs.c */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/fake_backend.h"
+
+#define CODE 0x1000ull
+#define REG(offset) (FAKE_MMIO + (offset))
+
+static struct vcpu *const v = &fake.vcpus[0];
+static struct vmexit last;
+
+static int setup(void **state)
+{
+    (void)state;
+    fake_create(PAGE_2M, BOOT_BACKING_EAGER);
+    fake.regs[VREG_RIP] = CODE;
+    return 0;
+}
+
+/* 64-bit mode with the first 2 MiB mapped. */
+static void long_mode(void)
+{
+    fake_long();
+    fake.regs[VREG_CR3] = 0x10000;
+    fake_poke(0x10000, 0x11000 | PTE_P | PTE_W | PTE_U, 8);
+    fake_poke(0x11000, 0x12000 | PTE_P | PTE_W | PTE_U, 8);
+    fake_poke(0x12000, PTE_PS | PTE_P | PTE_W | PTE_U, 8);
+}
+
+static enum verdict access(gpa_t gpa, bool write)
+{
+    last = (struct vmexit){ .kind = EXIT_MEMORY,
+                            .memory = { .gpa = gpa, .read = !write, .write = write } };
+    return fake_handle(&last);
+}
+
+static void put_code(const char *bytes, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        fake_poke(CODE + i, (uint8_t)bytes[i], 1);
+}
+
+/* One instruction that touches the device at `offset`. */
+#define INSTRUCTION(text, offset)                                                                  \
+    (put_code(text, sizeof(text) - 1), access(REG(offset), false))
+
+#define FLAGS (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF)
+
+static void assert_access(unsigned index, uint64_t offset, unsigned size, bool write,
+                          uint64_t value)
+{
+    assert_true(index < fake.access_count);
+    assert_int_equal(fake.accesses[index].offset, offset);
+    assert_int_equal(fake.accesses[index].size, size);
+    assert_int_equal(fake.accesses[index].write, write);
+    assert_int_equal(fake.accesses[index].value, value);
+}
+
+static void loads(void **state)
+{
+    (void)state;
+    fake.registers[2] = 0x8877665544332211;
+    v->gpr[RAX] = v->gpr[RCX] = v->gpr[RBX] = ~0ull;
+    assert_int_equal(INSTRUCTION("\x8b\x0e", 16), VERDICT_NEXT); /* mov ecx, [esi] */
+    assert_int_equal(last.length, 2);
+    assert_int_equal(v->gpr[RCX], 0x44332211); /* 32-bit results clear the upper half */
+    INSTRUCTION("\x66\x8b\x06", 18); /* mov ax, [esi] */
+    assert_int_equal(v->gpr[RAX], 0xffffffffffff4433);
+    INSTRUCTION("\x8a\x3e", 17); /* mov bh, [esi] */
+    assert_int_equal(v->gpr[RBX], 0xffffffffffff22ff);
+    INSTRUCTION("\x0f\xb6\x06", 23); /* movzx eax, byte [esi] */
+    assert_int_equal(v->gpr[RAX], 0x88);
+    INSTRUCTION("\x0f\xbe\x06", 23); /* movsx eax, byte [esi] */
+    assert_int_equal(v->gpr[RAX], 0xffffff88);
+    INSTRUCTION("\x66\x0f\xbe\x0e", 23); /* movsx cx, byte [esi] */
+    assert_int_equal(v->gpr[RCX], 0x4433ff88);
+    assert_int_equal(INSTRUCTION("\xa1\x10\x00\xe0\xfe", 16), VERDICT_NEXT); /* mov eax, [moffs] */
+    assert_int_equal(last.length, 5);
+    assert_int_equal(v->gpr[RAX], 0x44332211);
+}
+
+static void loads_64(void **state)
+{
+    (void)state;
+    long_mode();
+    fake.registers[2] = 0x8877665544332211;
+    INSTRUCTION("\x4c\x8b\x3e", 16); /* mov r15, [rsi] */
+    assert_int_equal(v->gpr[R15], 0x8877665544332211);
+    INSTRUCTION("\x48\x63\x06", 20); /* movsxd rax, dword [rsi] */
+    assert_int_equal(v->gpr[RAX], 0xffffffff88776655);
+    INSTRUCTION("\x48\x0f\xbf\x0e", 16); /* movsx rcx, word [rsi] */
+    assert_int_equal(v->gpr[RCX], 0x2211);
+    INSTRUCTION("\x40\x8a\x26", 17); /* with REX, number 4 is SPL */
+    assert_int_equal(fake.regs[VREG_RSP] & 0xff, 0x22);
+    assert_int_equal(v->gpr[RAX], 0xffffffff88776655);
+    /* mov rcx, [rip + 8] has a displacement of four bytes */
+    assert_int_equal(INSTRUCTION("\x48\x8b\x0d\x08\x00\x00\x00", 16), VERDICT_NEXT);
+    assert_int_equal(last.length, 7);
+}
+
+static void stores(void **state)
+{
+    (void)state;
+    v->gpr[RDX] = 0x1122334455667788;
+    INSTRUCTION("\x89\x16", 8); /* mov [esi], edx */
+    assert_access(0, 8, 4, true, 0x55667788);
+    INSTRUCTION("\x88\x36", 8); /* mov [esi], dh */
+    assert_access(1, 8, 1, true, 0x77);
+    assert_int_equal(INSTRUCTION("\xc7\x44\x8e\x10\x78\x56\x34\x12", 8), VERDICT_NEXT);
+    assert_access(2, 8, 4, true, 0x12345678); /* mov dword [esi+ecx*4+16], 12345678h */
+    assert_int_equal(last.length, 8);
+    INSTRUCTION("\xc6\x05\x00\x00\xe0\xfe\xfe", 8); /* mov byte [disp32], feh */
+    assert_access(3, 8, 1, true, 0xfe);
+    INSTRUCTION("\x66\xa3\x00\x00\xe0\xfe", 8); /* mov [moffs], ax */
+    assert_access(4, 8, 2, true, 0);
+    long_mode();
+    INSTRUCTION("\x48\xc7\x06\xfe\xff\xff\xff", 0); /* mov qword [rsi], -2 */
+    assert_access(5, 0, 8, true, ~1ull);
+}
+
+static void exchange(void **state)
+{
+    (void)state;
+    fake.registers[1] = 0xaabbccdd;
+    v->gpr[RBX] = 0x11223344;
+    INSTRUCTION("\xf0\x87\x1e", 8); /* lock xchg [esi], ebx */
+    assert_access(0, 8, 4, false, 0xaabbccdd);
+    assert_access(1, 8, 4, true, 0x11223344);
+    assert_int_equal(v->gpr[RBX], 0xaabbccdd);
+}
+
+/* Flags against the build host's own processor. */
+#define HOST_FLAGS(insn, type, a, b)                                                               \
+    ({                                                                                             \
+        uint64_t flags_;                                                                           \
+        type a_ = (type)(a);                                                                       \
+        __asm__("xorl %%edx, %%edx; " insn " %2, %1; pushfq; popq %0"                              \
+                : "=&r"(flags_), "+&q"(a_)                                                         \
+                : "q"((type)(b))                                                                   \
+                : "cc", "rdx");                                                                    \
+        result = a_;                                                                               \
+        flags_ & FLAGS;                                                                            \
+    })
+
+static const struct {
+    const char *code; /* op [esi], ebx and its byte form */
+    const char *code8;
+    bool writes, logic;
+} operations[] = {
+    { "\x01\x1e", "\x00\x1e", true, false }, /* add */
+    { "\x29\x1e", "\x28\x1e", true, false }, /* sub */
+    { "\x39\x1e", "\x38\x1e", false, false }, /* cmp */
+    { "\x21\x1e", "\x20\x1e", true, true },  /* and */
+    { "\x09\x1e", "\x08\x1e", true, true },  /* or */
+    { "\x31\x1e", "\x30\x1e", true, true },  /* xor */
+    { "\x85\x1e", "\x84\x1e", false, true }, /* test */
+};
+
+static uint64_t host(unsigned op, bool byte, uint32_t a, uint32_t b, uint64_t *out)
+{
+    uint64_t result = 0, flags = 0;
+
+    switch (op) {
+    case 0: flags = byte ? HOST_FLAGS("addb", uint8_t, a, b) : HOST_FLAGS("addl", uint32_t, a, b); break;
+    case 1: flags = byte ? HOST_FLAGS("subb", uint8_t, a, b) : HOST_FLAGS("subl", uint32_t, a, b); break;
+    case 2: flags = byte ? HOST_FLAGS("cmpb", uint8_t, a, b) : HOST_FLAGS("cmpl", uint32_t, a, b); break;
+    case 3: flags = byte ? HOST_FLAGS("andb", uint8_t, a, b) : HOST_FLAGS("andl", uint32_t, a, b); break;
+    case 4: flags = byte ? HOST_FLAGS("orb", uint8_t, a, b) : HOST_FLAGS("orl", uint32_t, a, b); break;
+    case 5: flags = byte ? HOST_FLAGS("xorb", uint8_t, a, b) : HOST_FLAGS("xorl", uint32_t, a, b); break;
+    default: flags = byte ? HOST_FLAGS("testb", uint8_t, a, b) : HOST_FLAGS("testl", uint32_t, a, b);
+    }
+    *out = result;
+    return flags;
+}
+
+static void arithmetic_as_the_processor_does(void **state)
+{
+    static const uint32_t values[] = { 0, 1, 0x0f, 0x10, 0x7f, 0x80, 0xff, 0x7fffffff, 0x80000000,
+                                       0xffffffff, 0x12345678 };
+
+    (void)state;
+    for (unsigned op = 0; op < ARRAY_SIZE(operations); op++)
+        for (unsigned i = 0; i < 2 * ARRAY_SIZE(values) * ARRAY_SIZE(values); i++) {
+            bool byte = i & 1;
+            uint32_t a = values[i / 2 % ARRAY_SIZE(values)];
+            uint32_t b = values[i / 2 / ARRAY_SIZE(values)];
+            /* AF is undefined after logic */
+            uint64_t mask = operations[op].logic ? FLAGS & ~RFLAGS_AF : FLAGS, result;
+            uint64_t flags = host(op, byte, a, b, &result);
+
+            fake.access_count = 0;
+            fake.registers[1] = a;
+            v->gpr[RBX] = b;
+            put_code(byte ? operations[op].code8 : operations[op].code, 2);
+            assert_int_equal(access(REG(8), true), VERDICT_NEXT);
+            fake_write_back();
+            assert_int_equal(fake.regs[VREG_RFLAGS] & mask, flags & mask);
+            assert_int_equal(fake.access_count, operations[op].writes ? 2 : 1);
+            if (operations[op].writes)
+                assert_access(1, 8, byte ? 1 : 4, true, result);
+        }
+}
+
+static void arithmetic_forms(void **state)
+{
+    (void)state;
+    fake.registers[1] = 0x100;
+    v->gpr[RBX] = 5;
+    INSTRUCTION("\x03\x1e", 8); /* add ebx, [esi] */
+    assert_int_equal(v->gpr[RBX], 0x105);
+    assert_int_equal(fake.access_count, 1);
+    INSTRUCTION("\x83\x0e\xf0", 8); /* or dword [esi], -16 */
+    assert_access(2, 8, 4, true, 0xfffffff0);
+    INSTRUCTION("\x81\x26\x0f\xff\x00\x00", 8); /* and dword [esi], ff0fh */
+    assert_access(4, 8, 4, true, 0xff00);
+    INSTRUCTION("\xf7\x06\x00\x01\x00\x00", 8); /* test dword [esi], 100h */
+    assert_int_equal(last.length, 6);
+    assert_int_equal(fake.access_count, 6);
+}
+
+static void strings(void **state)
+{
+    (void)state;
+    v->gpr[RAX] = 0x11223344;
+    v->gpr[RDI] = 0xfee00010;
+    INSTRUCTION("\xab", 16); /* stosd */
+    assert_access(0, 16, 4, true, 0x11223344);
+    assert_int_equal(v->gpr[RDI], 0xfee00014);
+    fake.regs[VREG_RFLAGS] |= RFLAGS_DF;
+    assert_int_equal(INSTRUCTION("\xaa", 20), VERDICT_NEXT); /* stosb, backwards */
+    assert_int_equal(v->gpr[RDI], 0xfee00013);
+    /* with REP one element at a time, until RCX is 0 */
+    fake.regs[VREG_RFLAGS] = RFLAGS_FIXED1;
+    v->gpr[RCX] = 2;
+    assert_int_equal(INSTRUCTION("\xf3\xab", 16), VERDICT_RETRY);
+    assert_int_equal(INSTRUCTION("\xf3\xab", 20), VERDICT_NEXT);
+    assert_int_equal(v->gpr[RCX], 0);
+    fake.registers[3] = 0x99;
+    v->gpr[RSI] = 0xfee00018;
+    INSTRUCTION("\xac", 24); /* lodsb */
+    assert_int_equal(v->gpr[RAX], 0x11223399);
+}
+
+/* The step past the instruction looks at the copies, which this kind of exit does not bring. */
+static void copies_are_valid(void **state)
+{
+    (void)state;
+    fake.regs[VREG_SHADOW] = 1;
+    fake.regs[VREG_RFLAGS] |= RFLAGS_TF;
+    assert_int_equal(INSTRUCTION("\x8b\x0e", 16), VERDICT_NEXT);
+    assert_int_equal(v->rip, CODE);
+    assert_int_equal(v->rflags, RFLAGS_FIXED1 | RFLAGS_TF);
+    assert_int_equal(v->shadow, 1);
+}
+
+static void code_in_16_bits(void **state)
+{
+    (void)state;
+    fake_real();
+    fake.segments[VSEG_CS].base = 0x800;
+    fake.regs[VREG_RIP] = CODE - 0x800;
+    fake.registers[1] = 0x44332211;
+    v->gpr[RAX] = v->gpr[RCX] = 0;
+    INSTRUCTION("\x8b\x04", 8); /* mov ax, [si] */
+    assert_int_equal(v->gpr[RAX], 0x2211);
+    assert_int_equal(INSTRUCTION("\x66\x8b\x0e\x34\x12", 8), VERDICT_NEXT); /* mov ecx, [1234h] */
+    assert_int_equal(v->gpr[RCX], 0x44332211);
+    assert_int_equal(last.length, 5);
+}
+
+/* The end of the instruction lies on the next page. */
+static void code_across_pages(void **state)
+{
+    (void)state;
+    fake.regs[VREG_RIP] = 0x2fff;
+    fake_poke(0x2fff, 0x0e8b, 2);
+    assert_int_equal(access(REG(0), false), VERDICT_NEXT);
+    /* no page follows, and none is needed */
+    fake.regs[VREG_RIP] = PAGE_2M - 2;
+    fake_poke(PAGE_2M - 2, 0x0e8b, 2);
+    assert_int_equal(access(REG(0), false), VERDICT_NEXT);
+    fake.regs[VREG_RIP] = PAGE_2M - 1;
+    fake_poke(PAGE_2M - 1, 0x8b, 1);
+    assert_int_equal(access(REG(0), false), VERDICT_STOP);
+}
+
+/* A program of the guest may have a device mapped: its code is user memory. */
+static void user_code_under_smep(void **state)
+{
+    (void)state;
+    long_mode();
+    fake.regs[VREG_CR4] |= CR4_SMEP;
+    fake_cpl(3);
+    assert_int_equal(INSTRUCTION("\x8b\x0e", 16), VERDICT_NEXT);
+    assert_int_equal(fake.failures, 0);
+}
+
+static void what_stops_the_vm(void **state)
+{
+    (void)state;
+    assert_int_equal(INSTRUCTION("\x0f\x28\x06", 0), VERDICT_STOP); /* movaps: no rule */
+    assert_int_equal(fake.failures, 1);
+    setup(state);
+    assert_int_equal(INSTRUCTION("\x6d", 0), VERDICT_STOP); /* insd into a device */
+    setup(state);
+    put_code("\x8b\x0e", 2);
+    assert_int_equal(access(REG(4094), false), VERDICT_STOP); /* four bytes over the end */
+    assert_int_equal(fake.access_count, 0);
+    setup(state);
+    v->event.type = VEVENT_INTERRUPT; /* a stack in device memory */
+    assert_int_equal(INSTRUCTION("\x8b\x0e", 0), VERDICT_STOP);
+    setup(state);
+    last = (struct vmexit){ .kind = EXIT_MEMORY,
+                            .memory = { .gpa = FAKE_MMIO, .page_walk = true } };
+    assert_int_equal(fake_handle(&last), VERDICT_STOP);
+    last.memory = (struct exit_memory){ .gpa = FAKE_MMIO, .fetch = true };
+    assert_int_equal(fake_handle(&last), VERDICT_STOP);
+    assert_int_equal(access(1ull << 40, true), VERDICT_STOP);
+    assert_non_null(strstr(fake.reason, "where nothing is"));
+}
+
+static void memory_on_demand(void **state)
+{
+    (void)state;
+    fake_create(PAGE_2M, BOOT_BACKING_DEMAND_4K);
+    assert_int_equal(access(0x5000, true), VERDICT_RETRY);
+    assert_int_equal(fake.failures, 0);
+    assert_int_equal(access(PAGE_2M, true), VERDICT_STOP);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(loads, setup),
+        cmocka_unit_test_setup(loads_64, setup),
+        cmocka_unit_test_setup(stores, setup),
+        cmocka_unit_test_setup(exchange, setup),
+        cmocka_unit_test_setup(arithmetic_as_the_processor_does, setup),
+        cmocka_unit_test_setup(arithmetic_forms, setup),
+        cmocka_unit_test_setup(strings, setup),
+        cmocka_unit_test_setup(copies_are_valid, setup),
+        cmocka_unit_test_setup(code_in_16_bits, setup),
+        cmocka_unit_test_setup(code_across_pages, setup),
+        cmocka_unit_test_setup(user_code_under_smep, setup),
+        cmocka_unit_test_setup(what_stops_the_vm, setup),
+        cmocka_unit_test_setup(memory_on_demand, setup),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
