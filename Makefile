@@ -7,7 +7,7 @@ MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
-export HEADLESS TIMEOUT OUT MANIFEST EMU CPUS RAM OPTIONS BOCHS_CPU ONLY EXIT GDB
+export HEADLESS TIMEOUT OUT MANIFEST EMU CPUS RAM OPTIONS BOCHS_CPU ONLY EXIT GDB GDB_PORT
 PYTHON := /usr/bin/python3
 JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 # The emulator's and the libraries' own makefiles have no use for our flags and variables.

@@ -111,6 +111,11 @@ struct backend {
     /* An exit at or after this host TSC value; VTIMER_OFF: none. */
     void (*set_timer)(struct vcpu *vcpu, uint64_t tsc);
 
+    /* For a debugger: an exception causes an exit too, or only where the backend wants it anyway. */
+    void (*intercept_exception)(struct vcpu *vcpu, uint8_t vector, bool on);
+    /* For a debugger: ends a HLT that the vCPU sleeps in, before RIP or TF is changed. */
+    void (*wake)(struct vcpu *vcpu);
+
     /* Changes the maps of a VM that is not running. `how`: mask of enum vintercept. */
     void (*intercept_port)(struct vm *vm, uint16_t port, uint32_t count, bool on);
     void (*intercept_msr)(struct vm *vm, uint32_t msr, unsigned how);

@@ -10,6 +10,7 @@
 #include "kernel/console.h"
 #include "kernel/console_mux.h"
 #include "kernel/console_prefix.h"
+#include "kernel/gdbstub.h"
 #include "kernel/hostcon.h"
 #include "kernel/monitor.h"
 #include "kernel/time.h"
@@ -220,6 +221,8 @@ void console_input(void)
 
     screen.next_poll = time_tsc() + time_ns_to_ticks(POLL_NS);
     for (unsigned i = 0; i < INPUT_MOST && (byte = hostcon_read()) >= 0; i++) {
+        if (gdbstub_typed((uint8_t)byte))
+            continue;
         if (console_prefix_take(&screen.prefix, (uint8_t)byte))
             type_to_screen((uint8_t)byte);
     }

@@ -99,6 +99,8 @@ static void special(struct vcpu *v, const struct rule *rule, struct cpuid_regs *
     case EXT_FEATURES:
         if (!(backend->features() & VFEATURE_INVPCID))
             r->ebx &= ~CPUID_7_EBX_INVPCID;
+        if (!(backend->features() & VFEATURE_RDTSCP)) /* RDPID goes with it */
+            r->ecx &= ~CPUID_7_ECX_RDPID;
         break;
     case TOPOLOGY:
         topology(v, rule->subleaf, r);

@@ -6,6 +6,7 @@
  */
 #include "kernel/exit.h"
 
+#include "kernel/gdbstub.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
 #include "kernel/vcpu.h"
@@ -56,7 +57,7 @@ static void next_instruction(struct vcpu *v, unsigned length)
         v->shadow &= ~VCPU_SHADOW_MASK;
         v->dirty |= VCPU_DIRTY_SHADOW;
     }
-    if (unlikely(v->rflags & RFLAGS_TF))
+    if (unlikely(v->rflags & RFLAGS_TF) && !gdbstub_stepped(v))
         vcpu_inject_debug(v, DR6_BS);
 }
 

@@ -91,6 +91,7 @@ struct vmexit {
     };
     uint32_t error_code; /* EXCEPTION */
     uint32_t apic_offset;
+    uint8_t event;         /* EXCEPTION: enum vevent_type */
     uint64_t debug_status; /* EXCEPTION #DB: what DR6 would say */
     union {
         struct exit_io io;

@@ -2,6 +2,7 @@
 /* Handlers for the kinds of exit that need only a few lines each (root mode). */
 #include "kernel/cpu.h"
 #include "kernel/exit.h"
+#include "kernel/gdbstub.h"
 #include "kernel/guest_state.h"
 #include "kernel/irq.h"
 #include "kernel/log.h"
@@ -43,6 +44,14 @@ EXIT_HANDLER(EXIT_NMI, on_nmi);
  * (see vmx/setup.c). */
 static enum verdict on_exception(struct vcpu *v, struct vmexit *exit)
 {
+    if (gdbstub_exception(v, exit))
+        return VERDICT_RETRY;
+    if (exit->event >= VEVENT_SOFT_INTERRUPT) { /* INT1, INT3: delivery moves RIP past them */
+        v->event = (struct vevent){
+            .type = exit->event, .vector = exit->vector, .length = exit->length
+        };
+        return VERDICT_RETRY;
+    }
     switch (exit->vector) {
     case VECTOR_DB:
         vcpu_inject_debug(v, exit->debug_status);

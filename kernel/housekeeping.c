@@ -3,6 +3,7 @@
 #include "kernel/housekeeping.h"
 
 #include "kernel/console.h"
+#include "kernel/gdbstub.h"
 #include "kernel/hwtest.h"
 #include "kernel/option.h"
 #include "kernel/report.h"
@@ -32,6 +33,7 @@ void housekeeping(void)
 {
     console_input();
     console_poll();
+    gdbstub_poll();
     vm_stop_check();
     hwtest_check();
 }
@@ -41,5 +43,7 @@ uint64_t housekeeping_deadline(void)
     uint64_t first = MIN(console_deadline(), vm_stop_deadline());
     uint64_t test = hwtest_deadline();
 
+    if (gdbstub_waits())
+        return 0;
     return MIN(first, test);
 }

@@ -67,6 +67,8 @@ void vcpu_request(struct vcpu *v, uint32_t requests)
 
 bool vcpu_runnable(const struct vcpu *v)
 {
+    if ((v->requests & (VCPU_REQ_PAUSE | VCPU_REQ_STOP)) == VCPU_REQ_PAUSE)
+        return false;
     switch (v->state) {
     case VCPU_RUNNABLE:
         return true;
@@ -128,6 +130,11 @@ static void choose_event(struct vcpu *v)
     unsigned windows = 0;
     int vector;
 
+    /* A debugger steps over one instruction: what comes has to wait (kernel/gdbstub_vm.c). */
+    if (unlikely(v->stepped) && (backend->get(v, VREG_RFLAGS) & RFLAGS_TF)) {
+        set_windows(v, 0);
+        return;
+    }
     if (v->nmi_pending && !v->event.type && backend->nmi_ready(v)) {
         v->event = (struct vevent){ .type = VEVENT_NMI, .vector = VECTOR_NMI };
         v->nmi_pending = false;
@@ -155,6 +162,10 @@ bool vcpu_serve_requests(struct vcpu *v)
 
     if (requests & VCPU_REQ_STOP) {
         v->state = VCPU_STOPPED;
+        return false;
+    }
+    if (requests & VCPU_REQ_PAUSE) {
+        __atomic_fetch_or(&v->requests, requests, __ATOMIC_SEQ_CST); /* all of it later */
         return false;
     }
     if (requests & VCPU_REQ_FLUSH)

@@ -37,10 +37,14 @@ enum vcpu_request {
     VCPU_REQ_YIELD = 1u << 5, /* leave the run loop: time slice over or work waits */
     VCPU_REQ_FLUSH = 1u << 6, /* nested translations changed */
     VCPU_REQ_TIMER = 1u << 7, /* the list of timers changed */
+    VCPU_REQ_PAUSE = 1u << 8, /* stays out until it is taken away, on its own CPU (debugger) */
 };
 
 /* What vcpu_set changed in the neutral copies below; the backend writes it at the next entry. */
 enum vcpu_dirty { VCPU_DIRTY_RIP = 1, VCPU_DIRTY_RFLAGS = 2, VCPU_DIRTY_SHADOW = 4 };
+
+/* vcpu->stepped: a debugger has it execute one instruction, with TF. */
+enum vcpu_stepped { VCPU_STEPPED = 1, VCPU_STEPPED_OWN_TF = 2, VCPU_STEPPED_PUSHF = 4 };
 
 /* Bits of vcpu->shadow (the encoding of SDM 3C, "Guest Non-Register State"). */
 #define VCPU_SHADOW_MASK 3u
@@ -111,6 +115,7 @@ struct vcpu {
 
     struct vevent event;     /* to be injected at the next entry */
     bool nmi_pending;        /* an NMI waits until the guest can take it */
+    uint8_t stepped;         /* mask of enum vcpu_stepped; kernel/gdbstub_vm.c */
     unsigned windows;        /* mask of enum vwindow that the backend watches */
     uint64_t slice_end;      /* host TSC; VTIMER_OFF: nobody else wants this CPU */
     struct vtimer *timers;

@@ -37,6 +37,9 @@ def command(machine, gdb_port=None):
     if gdb_port is not None:
         binary = ROOT / ".cache/bochs-debug/bin/bochs"
         rc += f"gdbstub: enabled=1, port={gdb_port}, text_base=0, data_base=0, bss_base=0\n"
+    if machine.debug_line:
+        place = f"localhost:{machine.debug_line.port('machine')}"
+        rc += f"com2: enabled=1, mode=socket-client, dev={place}\n"
     path = machine.dir / "bochsrc"
     path.write_text(rc)
     machine.banner_lines = BANNER_LINES

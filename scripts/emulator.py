@@ -67,13 +67,15 @@ def plain(text):
 
 
 class Machine:
-    def __init__(self, image, emu="bochs", cpus=2, ram=1 << 30, cpu_model=None, launcher=None):
+    def __init__(self, image, emu="bochs", cpus=2, ram=1 << 30, cpu_model=None, launcher=None,
+                 debug_line=None):  # fmt: skip
         self.image, self.emu, self.cpus, self.ram = Path(image).resolve(), emu, cpus, ram
         self.cpu_model = cpu_model
         self.launcher = launcher or LAUNCHERS[emu]
         self.dir = Path(tempfile.mkdtemp(prefix="mullion-"))
         self.text = {"log": "", "serial": ""}
         self.events, self.names = [], {}
+        self.debug_line = debug_line  # a DebugLine: COM2, for gdb
         self.on_serial = None  # called with the bytes of COM1, for a terminal
         self.banner_lines = 0  # how much the emulator says by itself on standard output
         self.process = self.connection = None
@@ -95,6 +97,8 @@ class Machine:
 
     def start(self, **options):
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+        if self.debug_line:
+            self.debug_line.watched_by(self)
         with open(self.dir / "emulator.err", "wb") as errors:
             self.process = subprocess.Popen(
                 self.launcher(self, **options),
@@ -121,6 +125,8 @@ class Machine:
             if stream:
                 stream.close()
         self._selector.close()
+        if self.debug_line:
+            self.debug_line.close()
         shutil.rmtree(self.dir, ignore_errors=True)
 
     # What comes from the machine.

@@ -34,7 +34,8 @@ from lib import guests, unit  # noqa: E402
 UNIT_SECONDS, BOOT_SECONDS, RUN_SECONDS = 20, 60, 20
 FLAGS = ["-Dsniprintf=snprintf", "-Dvsniprintf=vsnprintf"]
 QEMU = ["qemu-system-x86_64", "-m", "64M", "-display", "none", "-no-reboot", "-net", "none",
-        "-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-serial", "stdio", "-monitor", "none"]  # fmt: skip
+        "-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-serial", "stdio",
+        "-monitor", "none"]  # fmt: skip
 FINISHED = 1  # what QEMU ends with when the guest writes 0 to that port
 
 

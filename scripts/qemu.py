@@ -67,13 +67,18 @@ def command(machine, gdb_port=None):
     debug = []
     if gdb_port is not None:
         debug = ["-S", "-gdb", f"tcp:127.0.0.1:{gdb_port}"]
+    second = []
+    if machine.debug_line:
+        port = machine.debug_line.port("machine")
+        second = ["-chardev", f"socket,id=com2,host=127.0.0.1,port={port}",
+                  "-serial", "chardev:com2"]  # fmt: skip
     return [
         QEMU, *cpu, *debug,
         "-smp", str(machine.cpus), "-m", f"{machine.ram >> 20}M",
         "-bios", FIRMWARE,
         "-drive", f"file={machine.image},format=raw,if=ide",
         "-chardev", f"socket,id=com1,host=127.0.0.1,port={machine.port}",
-        "-serial", "chardev:com1",
+        "-serial", "chardev:com1", *second,
         "-chardev", "file,id=e9,path=/dev/stdout",
         "-device", "isa-debugcon,iobase=0xe9,chardev=e9",
         "-display", "none", "-net", "none", "-monitor", "none", "-no-reboot",

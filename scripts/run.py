@@ -4,6 +4,7 @@
 
 Set by environment (make run NAME=value): EMU=bochs|qemu-kvm|qemu-tcg, CPUS, RAM, BOCHS_CPU,
 MANIFEST, OPTIONS (boot option words), HEADLESS=1 with TIMEOUT (seconds) and OUT (folder).
+GDB_PORT is the TCP port that leads to COM2, where gdb can debug a guest (docs/debugging.md).
 Exit status of a headless run: 0 every VM ended with status 0, 1 not so, 124 time-out.
 """
 
@@ -17,6 +18,7 @@ import termios
 import tty
 from pathlib import Path
 
+import debugline
 import emulator
 import headless
 import image
@@ -111,9 +113,12 @@ def main():
     scratch = Path(tempfile.mkdtemp(prefix="mullion-run-"))
     try:
         image.build(manifest, scratch / "disk.img", options.strip())
-        with emulator.Machine(scratch / "disk.img", emu, cpus, ram) as machine:
+        line = debugline.DebugLine(int(setting("GDB_PORT", "0")))
+        disk = scratch / "disk.img"
+        with emulator.Machine(disk, emu, cpus, ram, debug_line=line) as machine:
             if is_headless:
                 return run_headless(machine, emu)
+            print(f"run: COM2, for gdb on guests, is at port {line.port('gdb')} of localhost")
             print("run: Ctrl-] leaves, Ctrl-A m is the monitor, Ctrl-A 1, 2, ... the consoles")
             sys.stdout.flush()
             return interact(machine)

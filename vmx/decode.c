@@ -64,7 +64,8 @@ static void fill_exception(struct vcpu *v, struct vmexit *exit)
     uint64_t info = vmcs_read(VMCS_EXIT_INTR_INFO);
 
     exit->vector = (uint8_t)(info & INTR_VECTOR_MASK);
-    if ((info >> INTR_TYPE_SHIFT & INTR_TYPE_MASK) == INTR_TYPE_NMI) {
+    exit->event = event_types[info >> INTR_TYPE_SHIFT & INTR_TYPE_MASK];
+    if (exit->event == VEVENT_NMI) {
         exit->kind = EXIT_NMI;
         return;
     }
@@ -73,6 +74,8 @@ static void fill_exception(struct vcpu *v, struct vmexit *exit)
         exit->error_code = (uint32_t)vmcs_read(VMCS_EXIT_INTR_ERROR);
     if (exit->vector == VECTOR_DB)
         exit->debug_status = vmcs_read(VMCS_EXIT_QUALIFICATION);
+    if (exit->event >= VEVENT_SOFT_INTERRUPT) /* INT1, INT3: RIP is theirs */
+        exit->length = (uint8_t)vmcs_read(VMCS_EXIT_INSN_LENGTH);
     if ((info & INTR_NMI_UNBLOCKING) && exit->vector != VECTOR_DF && !v->event.type)
         set_nmi_blocking(true);
 }
@@ -160,8 +163,6 @@ static void fill_apic_eoi(struct vcpu *v, struct vmexit *exit)
 
 #define ROW(reason, kind_, flags_, fill_)                                                          \
     [VMX_EXIT_##reason] = { #reason, (kind_), (flags_), (fill_) }
-/* A number between them that the manual does not define. */
-#define HOLE(number) [number] = { NULL, EXIT_UNKNOWN, 0, NULL }
 
 static const struct row rows[VMX_EXIT_REASONS] = {
     ROW(EXCEPTION_NMI, EXIT_EXCEPTION, DELIVERY, fill_exception),
@@ -240,7 +241,6 @@ static const struct row rows[VMX_EXIT_REASONS] = {
     ROW(NOTIFY, EXIT_UNKNOWN, DELIVERY | DISABLED, NULL),
     ROW(SEAMCALL, EXIT_UNDEFINED, INSN, NULL),
     ROW(TDCALL, EXIT_UNDEFINED, INSN, NULL),
-    HOLE(35), HOLE(38), HOLE(42), HOLE(71),
 };
 
 const char *vmx_exit_name(unsigned code)

@@ -131,6 +131,21 @@ void vmx_intercept_idle(struct vcpu *v, bool on)
     vmcs_write(VMCS_PROC_CONTROLS2, x->proc2);
 }
 
+void vmx_intercept_exception(struct vcpu *v, uint8_t vector, bool on)
+{
+    uint64_t bitmap = vmcs_read(VMCS_EXCEPTION_BITMAP) & ~BIT(vector);
+
+    (void)v;
+    vmcs_write(VMCS_EXCEPTION_BITMAP, bitmap | (on ? BIT(vector) : 0) | VMX_EXCEPTIONS);
+}
+
+void vmx_wake(struct vcpu *v)
+{
+    (void)v;
+    if (vmcs_read(VMCS_GUEST_ACTIVITY) == ACTIVITY_HLT)
+        vmcs_write(VMCS_GUEST_ACTIVITY, ACTIVITY_ACTIVE);
+}
+
 /* Rounded up, and one more because the first step may come at once: never early. */
 void vmx_rearm_timer(struct vcpu *v)
 {
@@ -200,6 +215,8 @@ static const struct backend vmx_backend = {
     .window = vmx_window,
     .intercept_idle = vmx_intercept_idle,
     .set_timer = vmx_set_timer,
+    .intercept_exception = vmx_intercept_exception,
+    .wake = vmx_wake,
     .intercept_port = vmx_intercept_port,
     .intercept_msr = vmx_intercept_msr,
     .flush = vmx_flush,

@@ -28,10 +28,6 @@ static void write_table(const struct field_value *rows, size_t count)
 #define PLE_GAP 128
 #define PLE_WINDOW 4096
 
-/* #DB and #AC: a guest that faults while a fault is delivered would loop in microcode for ever
- * (CVE-2015-5307, CVE-2015-8104). #MC is the machine's business. */
-#define EXCEPTIONS_INTERCEPTED (BIT(VECTOR_DB) | BIT(VECTOR_AC) | BIT(VECTOR_MC))
-
 static void write_controls(struct vcpu *v)
 {
     const struct vmx_caps *caps = &vmx_caps;
@@ -44,7 +40,7 @@ static void write_controls(struct vcpu *v)
         { VMCS_PROC_CONTROLS2, x->proc2 },
         { VMCS_EXIT_CONTROLS, caps->exit },
         { VMCS_ENTRY_CONTROLS, caps->entry },
-        { VMCS_EXCEPTION_BITMAP, EXCEPTIONS_INTERCEPTED },
+        { VMCS_EXCEPTION_BITMAP, VMX_EXCEPTIONS },
         { VMCS_PF_ERROR_MASK, 0 },
         { VMCS_PF_ERROR_MATCH, 0 },
         { VMCS_CR3_TARGET_COUNT, 0 },

@@ -30,6 +30,10 @@ int vmx_controls_init(struct vmx_caps *caps);
 /* For APIC virtualisation: 0; -ENOTSUP: logs each control that is missing. */
 int vmx_controls_apicv(void);
 
+/* #DB and #AC: a guest that faults while a fault is delivered would loop in microcode for ever
+ * (CVE-2015-5307, CVE-2015-8104). #MC is the machine's business. */
+#define VMX_EXCEPTIONS (BIT(VECTOR_DB) | BIT(VECTOR_AC) | BIT(VECTOR_MC))
+
 struct vmx_cpu {
     void *region; /* VMXON region */
 };
@@ -127,6 +131,8 @@ bool vmx_interruptible(struct vcpu *vcpu);
 bool vmx_nmi_ready(struct vcpu *vcpu);
 void vmx_window(struct vcpu *vcpu, unsigned windows);
 void vmx_intercept_idle(struct vcpu *vcpu, bool on);
+void vmx_intercept_exception(struct vcpu *vcpu, uint8_t vector, bool on);
+void vmx_wake(struct vcpu *vcpu);
 void vmx_set_timer(struct vcpu *vcpu, uint64_t tsc);
 void vmx_rearm_timer(struct vcpu *vcpu);
 

@@ -6,12 +6,25 @@ import os
 import subprocess
 import sys
 
+from debugline import DebugLine
 from lib.report import ROOT
-from lib.room import seconds
+from lib.room import LINUX, seconds
 
 HELLO = """version: 1
 vms:
   - {name: hello, kind: flat, cpus: 1, memory: 16M, kernel: hello.bin}
+"""
+
+
+LINUX_VM = """version: 1
+vms:
+  - name: debian
+    kind: linux
+    cpus: {cpus}
+    memory: 256M
+    kernel: vmlinuz
+    initrd: initrd.img
+    cmdline: console=ttyS0 quiet
 """
 
 
@@ -66,3 +79,76 @@ def test_explain_cpuid(room):
 def test_explain_unknown_kind(room):
     ran = script(room, "explain", "teapot")
     assert ran.returncode == 1 and "no kind of exit 'teapot'" in ran.stderr, ran
+
+
+def at_guest(machine, line, elf, *commands):
+    """What gdb says about a guest, with the machine served meanwhile."""
+    words = ("set pagination off", "set architecture i386:x86-64", "set remotetimeout 30",
+             f"target remote 127.0.0.1:{line.port('gdb')}", *commands)  # fmt: skip
+    command = ["gdb", "-q", "-nx", "-batch", *([str(elf)] if elf else [])]
+    for word in words:
+        command += ["-ex", word]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True)  # fmt: skip
+    while process.poll() is None:
+        machine.pump(0.1)
+    return process.stdout.read()
+
+
+def attach(machine, vm):
+    machine.send(f"\x01mgdb {vm}\r")
+    machine.expect("serial", "gdb may connect to com2", 20)
+
+
+DEBUGGEE = """version: 1
+vms:
+  - {name: dbg, kind: flat, cpus: 1, memory: 16M, kernel: debuggee.bin, cmdline: wait=1}
+  - {name: free, kind: flat, cpus: 1, memory: 16M, kernel: debuggee.bin, cmdline: wait=1}
+"""
+
+
+@seconds(240)
+def test_guest(room):
+    """Breakpoint, stack, registers, memory, steps over PUSHF, CPUID, MOV SS; more sessions."""
+    files = {"debuggee.bin": ROOT / "build/guests/debuggee.bin"}
+    elf = ROOT / "build/guests/debuggee.elf"
+    line = DebugLine()
+    machine = room.boot(DEBUGGEE, files, debug_line=line)
+    machine.wait(lambda: machine.event("vm", name="free"), 60, "VM")
+    attach(machine, "dbg")
+    said = at_guest(machine, line, elf, "break tick", "continue", "bt", "info threads", "delete",
+                    "break stepped", "continue", *["stepi"] * 2, "x/gx $rsp", *["stepi"] * 4,
+                    "printf \"hypervisor leaf %#x\\n\", $rax", *["stepi"] * 4,
+                    "printf \"flags %#lx\\n\", $r8", "print $cr3 != 0", "detach")  # fmt: skip
+    assert "Breakpoint 1, tick (number=number@entry=3)" in said, said
+    assert "in guest_main (" in said and "* 1    Thread 1" in said, said
+    assert "hypervisor leaf 0x4" in said, said
+    flags = int(said.split("flags 0x")[1].split()[0], 16)
+    assert not flags & 1 << 8, f"the guest sees TF: {said}"
+    assert "$1 = 1" in said, said
+    attach(machine, "free")  # the neighbour
+    said = at_guest(machine, line, elf, "print released", "set variable released = 1", "detach")
+    assert "$1 = 0" in said, said
+    event = machine.wait(lambda: machine.event("end", vm="free"), 60, "end of the neighbour")
+    assert event["exit_status"] == 0, event
+    attach(machine, "dbg")
+    said = at_guest(machine, line, elf, "kill")
+    event = machine.wait(lambda: machine.event("end", vm="dbg"), 60, "end")
+    assert event["end"] == "killed", (event, said)
+
+
+@seconds(300)
+def test_linux_guest(room):
+    """Two vCPUs under interrupts: steps, a breakpoint, and afterwards all is as before."""
+    line = DebugLine()
+    manifest = LINUX_VM.format(cpus="[1, 2]")
+    machine = room.boot(manifest, LINUX, cpus=3, debug_line=line)
+    machine.expect("debian", r"debian# ", 150)
+    attach(machine, "debian")
+    said = at_guest(machine, line, None, "info threads", *["stepi"] * 12, "break *$pc",
+                    "continue", "delete", "detach")  # fmt: skip
+    assert "  2    Thread 2" in said and "hit Breakpoint 1, 0xffffffff" in said, said
+    machine.send("\x011echo $((6 * 7)) of $(nproc); poweroff\r")
+    machine.expect("debian", r"^42 of 2$", 60)
+    event = machine.wait(lambda: machine.event("end", vm="debian"), 60, "end")
+    assert event["exit_status"] == 0, event

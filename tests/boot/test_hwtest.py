@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The image for real machines: it tests itself, resets, and leaves its report on the ESP."""
 
+import os
 import subprocess
 import sys
 
@@ -19,22 +20,22 @@ def file_on(disk, path):
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
-@seconds(500)
+@seconds(180)
 def test_report_on_the_stick(room):
     if room.emulator() != "bochs":
         room.skip("QEMU ends at a reset here")
     disk = room.folder / "hwtest.img"
-    environment = {"OUT": str(disk), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+    environment = dict(os.environ, OUT=str(disk), ONLY="^hello$|^msr$|^system-tutor$")
     subprocess.run([sys.executable, "scripts/hwtest.py"], cwd=ROOT, env=environment, check=True)
     machine = emulator.Machine(disk, "bochs", 2, 1 << 30)
     room.machines.append(machine)
     machine.start()
-    machine.expect("log", r"hwtest: \d+ passed, 0 failed, on VT-x", 300)
-    machine.expect("serial", r"the test has ended; the whole report is in", 120)
+    machine.expect("log", r"hwtest: 3 passed, 0 failed, on ", 90)
+    machine.expect("serial", r"the test has ended; the whole report is in", 90)
     machine.expect("serial", r"a key returns to the firmware", 10)
     machine.close()
     report = file_on(disk, REPORT)
     assert report.startswith("Mullion: test of a machine, 20"), report
-    for text in ("CPU: ", "memory: ", "hwtest: PASS hello", "hwtest: PASS system-linux",
-                 "hwtest: PASS system-tutor", "hwtest: end of the report"):  # fmt: skip
+    for text in ("CPU: ", "memory: ", "hwtest: PASS hello", "hwtest: PASS system-tutor",
+                 "hwtest: end of the report"):  # fmt: skip
         assert text in report, (text, report)

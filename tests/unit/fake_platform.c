@@ -43,6 +43,31 @@ void vcpu_request(struct vcpu *vcpu, uint32_t requests)
     __atomic_fetch_or(&vcpu->requests, requests, __ATOMIC_SEQ_CST);
 }
 
+void apicv_set(struct vcpu *vcpu, void *page, uint8_t in_service)
+{
+    struct fake_apicv *apicv = &fake.apicv[vcpu->id];
+
+    assert_true(fake.vm.apicv);
+    *apicv = (struct fake_apicv){ .page = page, .in_service = in_service,
+                                  .changes = apicv->changes + 1 };
+}
+
+void apicv_raise(struct vcpu *vcpu, uint8_t vector)
+{
+    struct fake_apicv *apicv = &fake.apicv[vcpu->id];
+
+    assert_non_null(apicv->page);
+    apicv->requested = MAX(apicv->requested, vector);
+}
+
+void apicv_eoi_exits(struct vcpu *vcpu, const uint32_t vectors[APICV_WORDS])
+{
+    struct fake_apicv *apicv = &fake.apicv[vcpu->id];
+
+    assert_non_null(apicv->page);
+    memcpy(apicv->eoi_exits, vectors, sizeof(apicv->eoi_exits));
+}
+
 uint64_t time_tsc(void)
 {
     return fake_tsc;

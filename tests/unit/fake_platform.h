@@ -7,11 +7,21 @@
 #define TESTS_UNIT_FAKE_PLATFORM_H
 
 #include "boot/bootinfo.h"
+#include "kernel/apicv.h"
 #include "kernel/vdev.h"
 
 #define FAKE_IMAGES_SIZE (16ull << 20) /* host-physical memory from 0 up, for guest images */
 #define FAKE_PAGES_SIZE (4ull << 20)   /* above it, what page_alloc gives */
 #define FAKE_RAM_MAX (1ull << 36)
+
+/* What a processor with APIC virtualisation was told of a vCPU. */
+struct fake_apicv {
+    uint32_t *page; /* NULL: off */
+    unsigned changes;
+    uint8_t in_service;
+    uint8_t requested; /* highest that was raised since the last change */
+    uint32_t eoi_exits[APICV_WORDS];
+};
 
 struct fake {
     struct vm vm;
@@ -25,6 +35,7 @@ struct fake {
     unsigned kicks;    /* calls of vcpu_request */
     int pic_vector;    /* what the PIC answers; -1: no PIC */
     uint32_t pic_lines;
+    struct fake_apicv apicv[BOOT_VCPUS_MAX];
 };
 
 extern struct fake fake;

@@ -18,7 +18,7 @@
 
 #define MSRS_MAX 40u
 #define MEMORY (8ull << 20)
-/* Bits that must be 1 or may be 1: of a server CPU, without the ones that Mullion never asks for. */
+/* Bits that must be 1, or may be 1: of a server CPU. */
 #define PIN_CAP 0x000000ff00000016ull
 #define PROC_TRUE_CAP 0xfff9fffe04006172ull
 #define PROC_CAP 0xfff9fffe0401e172ull
@@ -219,7 +219,8 @@ void fake_vmx_reset(void)
     host_pages_init(MEMORY, MEMORY);
     msr_count = 0;
     cpuid_1_ecx = CPUID_1_ECX_VMX;
-    fake_vmx_msr(MSR_IA32_FEATURE_CONTROL, FEATURE_CONTROL_LOCKED | FEATURE_CONTROL_VMX_OUTSIDE_SMX);
+    fake_vmx_msr(MSR_IA32_FEATURE_CONTROL,
+                 FEATURE_CONTROL_LOCKED | FEATURE_CONTROL_VMX_OUTSIDE_SMX);
     fake_vmx_msr(MSR_IA32_VMX_BASIC, VMX_BASIC);
     fake_vmx_msr(MSR_IA32_VMX_MISC, VMX_MISC);
     fake_vmx_msr(MSR_IA32_VMX_PINBASED_CTLS, PIN_CAP);

@@ -63,6 +63,12 @@ void hostcon_write(const char *text, size_t length)
     mux_write_log(text, length);
 }
 
+bool gdbstub_typed(uint8_t byte)
+{
+    (void)byte;
+    return false;
+}
+
 int hostcon_read(void)
 {
     if (!typed_left)

@@ -3,7 +3,8 @@
 /* sources: kernel/exit_io.c kernel/exit_memory.c kernel/insn.c kernel/gwalk.c kernel/inject.c
  * kernel/vcpu.c kernel/gmem.c kernel/pt.c
  * kernel/pt_change.c kernel/pt_read.c kernel/page.c kernel/iobus.c vmx/ept.c
- * tests/unit/fake_backend.c tests/unit/host_stubs.c */
+ * tests/unit/fake_backend.c tests/unit/fake_guest.c tests/unit/fake_stubs.c
+ * tests/unit/host_stubs.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>

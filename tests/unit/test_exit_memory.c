@@ -3,29 +3,11 @@
 /* sources: kernel/exit_memory.c kernel/insn.c kernel/gwalk.c kernel/inject.c
  * kernel/vcpu.c kernel/gmem.c kernel/pt.c
  * kernel/pt_change.c kernel/pt_read.c kernel/page.c kernel/iobus.c vmx/ept.c
- * tests/unit/fake_backend.c tests/unit/host_stubs.c */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
+ * tests/unit/fake_backend.c tests/unit/fake_guest.c tests/unit/fake_stubs.c
+ * tests/unit/host_stubs.c */
+#include "tests/unit/mmio_case.h"
+
 #include <string.h>
-
-#include <cmocka.h>
-
-#include "tests/unit/fake_backend.h"
-
-#define CODE 0x1000ull
-#define REG(offset) (FAKE_MMIO + (offset))
-
-static struct vcpu *const v = &fake.vcpus[0];
-static struct vmexit last;
-
-static int setup(void **state)
-{
-    (void)state;
-    fake_create(PAGE_2M, BOOT_BACKING_EAGER);
-    fake.regs[VREG_RIP] = CODE;
-    return 0;
-}
 
 /* 64-bit mode with the first 2 MiB mapped. */
 static void long_mode(void)
@@ -35,35 +17,6 @@ static void long_mode(void)
     fake_poke(0x10000, 0x11000 | PTE_P | PTE_W | PTE_U, 8);
     fake_poke(0x11000, 0x12000 | PTE_P | PTE_W | PTE_U, 8);
     fake_poke(0x12000, PTE_PS | PTE_P | PTE_W | PTE_U, 8);
-}
-
-static enum verdict access(gpa_t gpa, bool write)
-{
-    last = (struct vmexit){ .kind = EXIT_MEMORY,
-                            .memory = { .gpa = gpa, .read = !write, .write = write } };
-    return fake_handle(&last);
-}
-
-static void put_code(const char *bytes, size_t length)
-{
-    for (size_t i = 0; i < length; i++)
-        fake_poke(CODE + i, (uint8_t)bytes[i], 1);
-}
-
-/* One instruction that touches the device at `offset`. */
-#define INSTRUCTION(text, offset)                                                                  \
-    (put_code(text, sizeof(text) - 1), access(REG(offset), false))
-
-#define FLAGS (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF)
-
-static void assert_access(unsigned index, uint64_t offset, unsigned size, bool write,
-                          uint64_t value)
-{
-    assert_true(index < fake.access_count);
-    assert_int_equal(fake.accesses[index].offset, offset);
-    assert_int_equal(fake.accesses[index].size, size);
-    assert_int_equal(fake.accesses[index].write, write);
-    assert_int_equal(fake.accesses[index].value, value);
 }
 
 static void loads(void **state)
@@ -137,95 +90,6 @@ static void exchange(void **state)
     assert_access(0, 8, 4, false, 0xaabbccdd);
     assert_access(1, 8, 4, true, 0x11223344);
     assert_int_equal(v->gpr[RBX], 0xaabbccdd);
-}
-
-/* Flags against the build host's own processor. */
-#define HOST_FLAGS(insn, type, a, b)                                                               \
-    ({                                                                                             \
-        uint64_t flags_;                                                                           \
-        type a_ = (type)(a);                                                                       \
-        __asm__("xorl %%edx, %%edx; " insn " %2, %1; pushfq; popq %0"                              \
-                : "=&r"(flags_), "+&q"(a_)                                                         \
-                : "q"((type)(b))                                                                   \
-                : "cc", "rdx");                                                                    \
-        result = a_;                                                                               \
-        flags_ & FLAGS;                                                                            \
-    })
-
-static const struct {
-    const char *code; /* op [esi], ebx and its byte form */
-    const char *code8;
-    bool writes, logic;
-} operations[] = {
-    { "\x01\x1e", "\x00\x1e", true, false }, /* add */
-    { "\x29\x1e", "\x28\x1e", true, false }, /* sub */
-    { "\x39\x1e", "\x38\x1e", false, false }, /* cmp */
-    { "\x21\x1e", "\x20\x1e", true, true },  /* and */
-    { "\x09\x1e", "\x08\x1e", true, true },  /* or */
-    { "\x31\x1e", "\x30\x1e", true, true },  /* xor */
-    { "\x85\x1e", "\x84\x1e", false, true }, /* test */
-};
-
-static uint64_t host(unsigned op, bool byte, uint32_t a, uint32_t b, uint64_t *out)
-{
-    uint64_t result = 0, flags = 0;
-
-    switch (op) {
-    case 0: flags = byte ? HOST_FLAGS("addb", uint8_t, a, b) : HOST_FLAGS("addl", uint32_t, a, b); break;
-    case 1: flags = byte ? HOST_FLAGS("subb", uint8_t, a, b) : HOST_FLAGS("subl", uint32_t, a, b); break;
-    case 2: flags = byte ? HOST_FLAGS("cmpb", uint8_t, a, b) : HOST_FLAGS("cmpl", uint32_t, a, b); break;
-    case 3: flags = byte ? HOST_FLAGS("andb", uint8_t, a, b) : HOST_FLAGS("andl", uint32_t, a, b); break;
-    case 4: flags = byte ? HOST_FLAGS("orb", uint8_t, a, b) : HOST_FLAGS("orl", uint32_t, a, b); break;
-    case 5: flags = byte ? HOST_FLAGS("xorb", uint8_t, a, b) : HOST_FLAGS("xorl", uint32_t, a, b); break;
-    default: flags = byte ? HOST_FLAGS("testb", uint8_t, a, b) : HOST_FLAGS("testl", uint32_t, a, b);
-    }
-    *out = result;
-    return flags;
-}
-
-static void arithmetic_as_the_processor_does(void **state)
-{
-    static const uint32_t values[] = { 0, 1, 0x0f, 0x10, 0x7f, 0x80, 0xff, 0x7fffffff, 0x80000000,
-                                       0xffffffff, 0x12345678 };
-
-    (void)state;
-    for (unsigned op = 0; op < ARRAY_SIZE(operations); op++)
-        for (unsigned i = 0; i < 2 * ARRAY_SIZE(values) * ARRAY_SIZE(values); i++) {
-            bool byte = i & 1;
-            uint32_t a = values[i / 2 % ARRAY_SIZE(values)];
-            uint32_t b = values[i / 2 / ARRAY_SIZE(values)];
-            /* AF is undefined after logic */
-            uint64_t mask = operations[op].logic ? FLAGS & ~RFLAGS_AF : FLAGS, result;
-            uint64_t flags = host(op, byte, a, b, &result);
-
-            fake.access_count = 0;
-            fake.registers[1] = a;
-            v->gpr[RBX] = b;
-            put_code(byte ? operations[op].code8 : operations[op].code, 2);
-            assert_int_equal(access(REG(8), true), VERDICT_NEXT);
-            fake_write_back();
-            assert_int_equal(fake.regs[VREG_RFLAGS] & mask, flags & mask);
-            assert_int_equal(fake.access_count, operations[op].writes ? 2 : 1);
-            if (operations[op].writes)
-                assert_access(1, 8, byte ? 1 : 4, true, result);
-        }
-}
-
-static void arithmetic_forms(void **state)
-{
-    (void)state;
-    fake.registers[1] = 0x100;
-    v->gpr[RBX] = 5;
-    INSTRUCTION("\x03\x1e", 8); /* add ebx, [esi] */
-    assert_int_equal(v->gpr[RBX], 0x105);
-    assert_int_equal(fake.access_count, 1);
-    INSTRUCTION("\x83\x0e\xf0", 8); /* or dword [esi], -16 */
-    assert_access(2, 8, 4, true, 0xfffffff0);
-    INSTRUCTION("\x81\x26\x0f\xff\x00\x00", 8); /* and dword [esi], ff0fh */
-    assert_access(4, 8, 4, true, 0xff00);
-    INSTRUCTION("\xf7\x06\x00\x01\x00\x00", 8); /* test dword [esi], 100h */
-    assert_int_equal(last.length, 6);
-    assert_int_equal(fake.access_count, 6);
 }
 
 static void strings(void **state)
@@ -345,8 +209,6 @@ int main(void)
         cmocka_unit_test_setup(loads_64, setup),
         cmocka_unit_test_setup(stores, setup),
         cmocka_unit_test_setup(exchange, setup),
-        cmocka_unit_test_setup(arithmetic_as_the_processor_does, setup),
-        cmocka_unit_test_setup(arithmetic_forms, setup),
         cmocka_unit_test_setup(strings, setup),
         cmocka_unit_test_setup(copies_are_valid, setup),
         cmocka_unit_test_setup(code_in_16_bits, setup),

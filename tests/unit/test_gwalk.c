@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The guest's page tables in all paging modes: addresses, rights, A and D, error codes (build host). */
+/* The guest's page tables in all paging modes: addresses, rights, A and D, errors (build host). */
 /* sources: kernel/gwalk.c
  * kernel/vcpu.c kernel/gmem.c kernel/pt.c
  * kernel/pt_change.c kernel/pt_read.c kernel/page.c kernel/iobus.c vmx/ept.c
- * tests/unit/fake_backend.c tests/unit/host_stubs.c */
+ * tests/unit/fake_backend.c tests/unit/fake_guest.c tests/unit/fake_stubs.c
+ * tests/unit/host_stubs.c */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* MSR policy: each row, what passes, and that all else is #GP (build host). */
-/* sources: kernel/msr.c kernel/inject.c
+/* sources: kernel/msr.c kernel/mtrr.c kernel/inject.c
  * kernel/vcpu.c kernel/gmem.c kernel/pt.c
  * kernel/pt_change.c kernel/pt_read.c kernel/page.c kernel/iobus.c vmx/ept.c
- * tests/unit/fake_backend.c tests/unit/host_stubs.c */
+ * tests/unit/fake_backend.c tests/unit/fake_guest.c tests/unit/fake_stubs.c
+ * tests/unit/host_stubs.c */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -115,8 +116,7 @@ static void what_passes(void **state)
     }
     assert_int_equal(policy_init(&fake.vcpus[1]), 0); /* the map is the VM's: done once */
     assert_int_equal(fake.msr_count, ARRAY_SIZE(list));
-    fake_create(PAGE_2M, BOOT_BACKING_EAGER);
-    fake.features = 0; /* no RDTSCP: no TSC_AUX */
+    fake.features = fake.msr_count = 0; /* no RDTSCP: no TSC_AUX */
     assert_int_equal(policy_init(v), 0);
     assert_int_equal(fake.msr_count, ARRAY_SIZE(list) - 1);
 }
@@ -132,12 +132,10 @@ static void values(void **state)
         uint64_t value;
         uint64_t good, bad; /* writes; bad 0: none is */
     } rows[] = {
-        { MSR_IA32_TSC, BAD, 0, 5, 0 },
-        { MSR_IA32_PLATFORM_ID, FINE, 0, 1, 0 },
+        { MSR_IA32_TSC, BAD, 0, 5, 0 }, { MSR_IA32_PLATFORM_ID, FINE, 0, 1, 0 },
         { MSR_IA32_BIOS_SIGN_ID, FINE, 0x02007006ull << 32, 0, 0 },
         { MSR_IA32_MTRRCAP, FINE, 0x508, 0, 0 },
-        { MSR_IA32_MCG_CAP, FINE, 0, 0, 0 },
-        { MSR_IA32_MCG_STATUS, FINE, 0, 0, 0 },
+        { MSR_IA32_MCG_CAP, FINE, 0, 0, 0 }, { MSR_IA32_MCG_STATUS, FINE, 0, 0, 0 },
         { MSR_IA32_MISC_ENABLE, FINE, 0x1801, ~0ull, 0 },
         { MSR_IA32_DEBUGCTL, FINE, 0, 3, 4 },
         { MSR_IA32_XSS, FINE, 0, 0, 1 },
@@ -244,10 +242,8 @@ static void mtrrs(void **state)
         bool fine;
     } rows[] = {
         { MSR_IA32_MTRR_DEF_TYPE, MTRR_DEF_TYPE_E | MTRR_DEF_TYPE_FE | MEM_TYPE_WT, true },
-        { MSR_IA32_MTRR_DEF_TYPE, 2, false },
-        { MSR_IA32_MTRR_DEF_TYPE, 7, false },
-        { MSR_IA32_MTRR_DEF_TYPE, 1 << 9, false },
-        { MSR_IA32_MTRR_DEF_TYPE, 1 << 12, false },
+        { MSR_IA32_MTRR_DEF_TYPE, 2, false }, { MSR_IA32_MTRR_DEF_TYPE, 7, false },
+        { MSR_IA32_MTRR_DEF_TYPE, 1 << 9, false }, { MSR_IA32_MTRR_DEF_TYPE, 1 << 12, false },
         { 0x200, 0xc0000000 | MEM_TYPE_UC, true },
         { 0x20e, ADDRESSES & ~0xfffull, true },
         { 0x200, 0xc0000000 | 3, false },
@@ -255,15 +251,13 @@ static void mtrrs(void **state)
         { 0x200, ADDRESSES + 1, false },
         { 0x201, (ADDRESSES & ~0xfffull) | 0x800, true },
         { 0x20f, 0x800, true },
-        { 0x201, 0x400, false },
-        { 0x201, ADDRESSES + 1, false },
+        { 0x201, 0x400, false }, { 0x201, ADDRESSES + 1, false },
         { 0x250, 0x0606060606060606, true },
         { 0x26f, 0x0501040006010405, true },
         { 0x26f, 0x0201040006010405, false },
         { 0x259, 0x0000000000000700, false },
         { 0x210, 0, false }, /* a ninth pair, and gaps */
-        { 0x251, 0, false },
-        { 0x260, 0, false },
+        { 0x251, 0, false }, { 0x260, 0, false },
     };
 
     (void)state;

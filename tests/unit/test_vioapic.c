@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* sources: drivers/vlapic.c drivers/vlapic_regs.c drivers/vlapic_irq.c drivers/vlapic_icr.c
- * drivers/vlapic_extint.c drivers/vlapic_timer.c drivers/vioapic.c kernel/iobus.c kernel/page.c
- * tests/unit/host_stubs.c tests/unit/fake_platform.c */
+ * drivers/vlapic_extint.c drivers/vlapic_timer.c drivers/vlapic_apicv.c drivers/vioapic.c
+ * kernel/iobus.c kernel/page.c tests/unit/host_stubs.c tests/unit/fake_platform.c */
 /* The I/O APIC: registers, edge and level, EOI (build host). */
 #include <setjmp.h>
 #include <stdarg.h>

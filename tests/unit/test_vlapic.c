@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* sources: drivers/vlapic.c drivers/vlapic_regs.c drivers/vlapic_irq.c drivers/vlapic_icr.c
- * drivers/vlapic_extint.c drivers/vlapic_timer.c drivers/vioapic.c kernel/iobus.c kernel/page.c
- * tests/unit/host_stubs.c tests/unit/fake_platform.c */
+ * drivers/vlapic_extint.c drivers/vlapic_timer.c drivers/vlapic_apicv.c drivers/vioapic.c
+ * kernel/iobus.c kernel/page.c tests/unit/host_stubs.c tests/unit/fake_platform.c */
 /* The local APIC: modes, priorities, IPIs, timer, paravirtual EOI (build host). */
 #include <errno.h>
 #include <setjmp.h>

@@ -89,7 +89,8 @@ static void last_ports(void **state)
 
 static void msrs(void **state)
 {
-    static const uint32_t numbers[] = { 0, 0x10, 0x174, 0x1fff, 0xc0000000, 0xc0000080, 0xc0001fff };
+    static const uint32_t numbers[] = { 0, 0x10, 0x174, 0x1fff,
+                                        0xc0000000, 0xc0000080, 0xc0001fff };
 
     for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
         for (unsigned how = 0; how < 4; how++) {

@@ -19,7 +19,9 @@
 #define DISABLED_CODE 37
 #define USED_CODE 10
 #define NONE 0xFFFFFFFFu
-enum leaf { TOTAL = 0x4ffffff0, CYCLES = 0x4ffffff5, BY_REASON = 0x40000777, CYCLES_OF = 0x4abcdef0 };
+enum leaf {
+    TOTAL = 0x4ffffff0, CYCLES = 0x4ffffff5, BY_REASON = 0x40000777, CYCLES_OF = 0x4abcdef0,
+};
 
 static struct vcpu vcpus[VCPUS];
 static struct boot_vm config;

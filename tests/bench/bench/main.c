@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What an exit costs, seen by the guest (flat guest): RDTSC before and after each operation,
+ * 1,000 times, nothing subtracted. Which instructions are timed is told in docs/bench.md.
+ * One line for each: "op NAME MIN MEDIAN" and "cost NAME CONTROL_ACCESSES HOST_MSRS".
+ */
+#include "guests/lib/guest.h"
+
+#define REPETITIONS 1000u
+#define SCRATCH_PORT 0xe0u /* drivers/vnull.c */
+#define IOAPIC ((volatile uint32_t *)0xfec00000u)
+#define MSR_MISC_ENABLE 0x1a0u
+#define MISC_ENABLE_FAST_STRINGS 1u
+#define VECTOR 0x50u
+#define LARGE_REPETITIONS 800u /* the emulator has at most 2 GiB of memory */
+#define DEADLINE_TICKS 20000u
+#define SETTLE_SECONDS 6u
+
+static uint64_t samples[REPETITIONS];
+static volatile uint64_t interrupts;
+
+static void sort(unsigned count)
+{
+    for (unsigned gap = count / 2; gap; gap /= 2) {
+        for (unsigned i = gap; i < count; i++) {
+            uint64_t value = samples[i];
+            unsigned j = i;
+            for (; j >= gap && samples[j - gap] > value; j -= gap)
+                samples[j] = samples[j - gap];
+            samples[j] = value;
+        }
+    }
+}
+
+static void report(const char *name, unsigned count)
+{
+    sort(count);
+    guest_printf("op %s %lu %lu\n", name, samples[0], samples[count / 2]);
+}
+
+#define MEASURE(name, operation)                                                                   \
+    do {                                                                                           \
+        for (unsigned i = 0; i < REPETITIONS; i++) {                                               \
+            uint64_t start = rdtsc();                                                              \
+            operation;                                                                             \
+            samples[i] = rdtsc() - start;                                                          \
+        }                                                                                          \
+        report(name, REPETITIONS);                                                                 \
+    } while (0)
+
+static void on_interrupt(struct guest_frame *frame)
+{
+    (void)frame;
+    interrupts++;
+    wrmsr(X2APIC_EOI, 0);
+}
+
+/* From the deadline, not from the WRMSR that sets it: how late the interrupt is handled. */
+static void measure_deadline(const char *name, bool halt)
+{
+    for (unsigned i = 0; i < REPETITIONS; i++) {
+        uint64_t deadline = rdtsc() + DEADLINE_TICKS, before = interrupts;
+
+        cli();
+        wrmsr(MSR_TSC_DEADLINE, deadline);
+        if (halt) {
+            sti_hlt();
+        } else {
+            sti();
+            while (interrupts == before)
+                ;
+        }
+        samples[i] = rdtsc() - deadline;
+        guest_check((int64_t)samples[i] >= 0); /* never early */
+    }
+    report(name, REPETITIONS);
+}
+
+/* Asleep, so that the hypervisor can scrub free memory and has nothing else to do then. */
+static void settle(uint64_t ticks)
+{
+    uint64_t end = rdtsc() + ticks;
+
+    guest_x2apic_on();
+    guest_on_vector(VECTOR, on_interrupt);
+    wrmsr(X2APIC_LVT_TIMER, APIC_LVT_TSC_DEADLINE | VECTOR);
+    while (rdtsc() < end) {
+        cli();
+        wrmsr(MSR_TSC_DEADLINE, end);
+        sti_hlt();
+    }
+    interrupts = 0;
+}
+
+static void touch_pages(const char *name, uint64_t step, unsigned count)
+{
+    uint64_t address = 0x800000;
+
+    for (unsigned i = 0; i < count; i++, address += step) {
+        uint64_t start = rdtsc();
+        *(volatile uint8_t *)(uintptr_t)address = 1;
+        samples[i] = rdtsc() - start;
+    }
+    report(name, count);
+}
+
+static uint64_t cost(uint64_t which)
+{
+    return (uint64_t)guest_hypercall(MULLION_HC_COST, which, 0);
+}
+
+/* A hypercall reads the counter, so its own cost is taken off. */
+#define COST(name, operation)                                                                      \
+    do {                                                                                           \
+        uint64_t result[2];                                                                        \
+        for (unsigned which = 0; which < 2; which++) {                                             \
+            uint64_t first = cost(which), second = cost(which);                                    \
+            operation;                                                                             \
+            result[which] = cost(which) - second - (second - first);                               \
+        }                                                                                          \
+        guest_printf("cost %s %lu %lu\n", name, result[0], result[1]);                             \
+    } while (0)
+
+static void measure_exits(void)
+{
+    MEASURE("cpuid", cpuid(0, 0));
+    MEASURE("vmcall", guest_hypercall(MULLION_HC_NOP, 0, 0));
+    MEASURE("rdmsr", rdmsr(MSR_MISC_ENABLE));
+    MEASURE("wrmsr", wrmsr(MSR_MISC_ENABLE, MISC_ENABLE_FAST_STRINGS));
+    MEASURE("out", outb(SCRATCH_PORT, 1));
+    MEASURE("in", inb(SCRATCH_PORT));
+    MEASURE("mmio_read", (void)*IOAPIC);
+    MEASURE("mmio_write", *IOAPIC = 0);
+    COST("cpuid", cpuid(0, 0));
+    COST("out", outb(SCRATCH_PORT, 1));
+    COST("mmio_read", (void)*IOAPIC);
+}
+
+static void measure_interrupts(void)
+{
+    sti();
+    MEASURE("self_ipi", wrmsr(X2APIC_SELF_IPI, VECTOR));
+    guest_check(interrupts == REPETITIONS);
+    measure_deadline("hlt_timer", true);
+    measure_deadline("tsc_deadline", false);
+}
+
+int guest_main(const struct mullion_flat_info *info)
+{
+    const char *mode = (const char *)(uintptr_t)info->cmdline;
+
+    guest_printf("figure create_to_first_instruction %ld\n",
+                 guest_hypercall(MULLION_HC_FIGURE, MULLION_FIGURE_START_TICKS, 0));
+    guest_printf("figure tsc_hz %llu\n", info->tsc_hz);
+    guest_printf("figure free_pages %ld\n",
+                 guest_hypercall(MULLION_HC_FIGURE, MULLION_FIGURE_FREE_PAGES, 0));
+    if (mode[0] == 'f') /* figures only */
+        return 0;
+    settle(info->tsc_hz * SETTLE_SECONDS);
+    if (mode[0] == '4') {
+        touch_pages("ept_4k", 0x1000, REPETITIONS);
+    } else if (mode[0] == '2') {
+        touch_pages("ept_2m", 0x200000, LARGE_REPETITIONS);
+    } else {
+        measure_exits();
+        measure_interrupts();
+    }
+    return 0;
+}

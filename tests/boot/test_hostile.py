@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: MIT
+"""Guests that never end, another VM's secret, memory that comes back: told to the monitor."""
+
+import re
+
+from lib.report import ROOT
+from lib.room import seconds
+
+ENDLESS = {1: "spin", 2: "halt", 3: "debug", 4: "align"}
+MONITOR = "\x01m"
+CYCLES = 100
+
+
+def program(*names):
+    return {f"{name}.bin": ROOT / f"build/guests/{name}.bin" for name in names}
+
+
+def vm(name, image, cmdline="", memory="16M", more=""):
+    return (
+        f"  - {{name: {name}, kind: flat, cpus: 1, memory: {memory}, kernel: {image}.bin"
+        + (f", cmdline: {cmdline}" if cmdline else "")
+        + f"{more}}}\n"
+    )
+
+
+def manifest(*vms):
+    return "version: 1\nvms:\n" + "".join(vms)
+
+
+def ticks(machine):
+    """Two more lines of the neighbour from now on: it lives."""
+    for _ in range(2):
+        machine.expect("neighbour", r"^tick \d+, memory as it was", 30)
+
+
+def ended(machine, name, how="exit"):
+    event = machine.wait(lambda: machine.event("end", vm=name), 60, f"end of {name}")
+    assert event["end"] == how, event
+
+
+@seconds(150)
+def test_endless(room):
+    """Loops with interrupts off, and deliveries of exceptions that cause the next."""
+    vms = [vm("neighbour", "neighbour", "ticks=1000000")]
+    vms += [vm(name, "hostile-endless", f"how={how}") for how, name in ENDLESS.items()]
+    machine = room.boot(manifest(*vms), program("neighbour", "hostile-endless"))
+    for how, name in ENDLESS.items():
+        machine.expect(name, f"^attack {how}$", 60)
+    ticks(machine)
+    machine.send(MONITOR + "stats debug\r")
+    found = machine.expect("serial", r"^ +exception\S* +(\d+) ", 30)
+    assert int(found[1]) > 1000, found[0]
+    for name in ENDLESS.values():
+        machine.send(f"kill {name}\r")
+        ended(machine, name, "killed")
+        ticks(machine)
+    machine.send("list\r")
+    for name in ENDLESS.values():
+        machine.expect("serial", rf"^ *\d+  {name} +ended .*killed", 30)
+    ticks(machine)
+
+
+@seconds(120)
+def test_secret(room):
+    """Both VMs have more than half of all memory: the second gets pages of the first."""
+    later = ", autostart: false"
+    vms = manifest(
+        vm("writer", "hostile-secret", memory="144M"),
+        vm("reader", "hostile-secret", "read=1", "144M", later),
+    )
+    machine = room.boot(vms, program("hostile-secret"), ram=256 << 20)
+    machine.expect("writer", r"^144 MiB: secret written", 60)
+    ended(machine, "writer")
+    machine.send(MONITOR + "destroy writer\rcreate reader\rstart reader\r")
+    machine.expect("reader", r"^144 MiB: only zeros", 60)
+    ended(machine, "reader")
+
+
+def free_pages(machine):
+    machine.send("mem\r")
+    return int(machine.expect("serial", r"^ +free +\d+ MiB +\((\d+) pages\)", 30)[1])
+
+
+@seconds(150)
+def test_create_and_kill(room):
+    vms = manifest(
+        vm("neighbour", "neighbour", "ticks=1000000"),
+        vm("brief", "hostile-endless", "how=1", "4M", ", autostart: false"),
+    )
+    machine = room.boot(vms, program("neighbour", "hostile-endless"))
+    ticks(machine)
+    machine.send(MONITOR)
+    before = None
+    for cycle in range(CYCLES + 1):
+        for command, said in (("create", "created"), ("start", "started"), ("kill", "killed")):
+            machine.send(f"{command} brief\r")
+            machine.expect("serial", rf"^brief: {said}$", 30)
+        machine.expect("log", r"brief: ended: killed", 30)
+        machine.send("destroy brief\r")
+        machine.expect("serial", r"^brief: destroyed$", 30)
+        if cycle == 0:  # the first one may leave tables that are kept for the next
+            before = free_pages(machine)
+    assert free_pages(machine) == before
+    starts = len(re.findall(r"brief: ended: killed", machine.text["log"]))
+    assert starts == CYCLES + 1, starts
+    ticks(machine)

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* sources: kernel/insn.c */
+/*
+ * The decoder on any bytes (build host): it reads no further than it may, what it accepts is within
+ * the limits that its users rely on, and bytes behind an instruction change nothing.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel/insn.h"
+#include "kernel/vcpu.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void require(bool truth)
+{
+    if (!truth)
+        abort();
+}
+
+static bool is_size(unsigned size)
+{
+    return size == 1 || size == 2 || size == 4 || size == 8;
+}
+
+static void check_accepted(const struct insn *in, size_t count)
+{
+    require(in->length > 0 && in->length <= INSN_MAX && in->length <= count);
+    require(in->op <= INSN_PORT_STRING);
+    require(is_size(in->size) && is_size(in->address_size) && in->address_size != 1);
+    require((in->gpr & ~INSN_HIGH_BYTE) < GPRS);
+    require(!(in->gpr & INSN_HIGH_BYTE) || (in->size == 1 && in->gpr < (INSN_HIGH_BYTE | 4)));
+    require(in->op != INSN_LOAD || (is_size(in->extend) && in->extend >= in->size));
+    require(in->op != INSN_PORT_STRING || in->size <= 4);
+    require(in->segment <= VSEG_GS + 1);
+}
+
+static void check_mode(const uint8_t *bytes, size_t count, enum insn_mode mode)
+{
+    uint8_t longer[INSN_MAX];
+    struct insn in, again;
+    int err = insn_decode(bytes, count, mode, &in);
+
+    require(err == 0 || err == -EINVAL || err == -ENODATA);
+    if (err)
+        return;
+    check_accepted(&in, count);
+    require(insn_decode(bytes, in.length - 1u, mode, &again) == -ENODATA);
+    memset(longer, 0xcc, sizeof(longer));
+    memcpy(longer, bytes, in.length);
+    require(insn_decode(longer, sizeof(longer), mode, &again) == 0);
+    require(memcmp(&in, &again, sizeof(in)) == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    uint8_t *exact = malloc(size); /* the sanitizer sees one byte too far */
+
+    if (!exact && size)
+        return 0;
+    if (size)
+        memcpy(exact, data, size);
+    for (enum insn_mode mode = INSN_16; mode <= INSN_64; mode++)
+        check_mode(exact, size, mode);
+    free(exact);
+    return 0;
+}
