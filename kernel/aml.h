@@ -45,4 +45,7 @@ void aml_notify(struct aml *aml, const char *object, uint8_t value);
 /* Name (_CRS, ResourceTemplate () { IO (count ports; 0: none) Interrupt (edge, active high) }) */
 void aml_resources(struct aml *aml, uint16_t port, uint8_t count, uint32_t gsi);
 
+/* All devices of a Linux guest with so many CPUs, into the open scope \_SB (kernel/dsdt.c). */
+void dsdt_devices(struct aml *aml, uint32_t cpus);
+
 #endif

@@ -111,7 +111,7 @@ struct backend {
     /* An exit at or after this host TSC value; VTIMER_OFF: none. */
     void (*set_timer)(struct vcpu *vcpu, uint64_t tsc);
 
-    /* For a debugger: an exception causes an exit too, or only where the backend wants it anyway. */
+    /* For a debugger: an exception causes an exit too, or only where the backend wants it. */
     void (*intercept_exception)(struct vcpu *vcpu, uint8_t vector, bool on);
     /* For a debugger: ends a HLT that the vCPU sleeps in, before RIP or TF is changed. */
     void (*wake)(struct vcpu *vcpu);

@@ -110,15 +110,16 @@ void vcpu_run(struct vcpu *v)
     while (stay) {
         if (unlikely(v->requests) && !vcpu_serve_requests(v))
             break;
-        if (unlikely(v->event.type)) {
-            backend->inject(v);
-            v->event.type = VEVENT_NONE;
-        }
         /* A request that comes before this store is seen below; one after it sends a kick. */
         __atomic_store_n(&v->mode, VCPU_IN_GUEST, __ATOMIC_SEQ_CST);
         if (unlikely(v->requests)) {
             v->mode = VCPU_EXITING;
             continue;
+        }
+        /* Only now: an event that the backend has must not meet another one on the way. */
+        if (unlikely(v->event.type)) {
+            backend->inject(v);
+            v->event.type = VEVENT_NONE;
         }
         backend->run(v, &exit);
         uint64_t start = time_tsc();

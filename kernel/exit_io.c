@@ -90,8 +90,12 @@ static bool string_element(struct vcpu *v, const struct exit_io *io, const struc
     int err;
 
     if (io->in) {
-        value = port_read(v->vm, io->port, io->size);
-        err = gwalk_write(v, gva, &value, io->size, access, &where, &error);
+        /* what a device has given can't be put back: first see that there is a place for it */
+        err = gwalk_read(v, gva, &value, io->size, access | PT_W, &where, &error);
+        if (!err) {
+            value = port_read(v->vm, io->port, io->size);
+            err = gwalk_write(v, gva, &value, io->size, access, &where, &error);
+        }
     } else {
         err = gwalk_read(v, gva, &value, io->size, access, &where, &error);
         if (!err)

@@ -6,10 +6,8 @@
 #include "kernel/guest_state.h"
 #include "kernel/irq.h"
 #include "kernel/log.h"
-#include "kernel/mce.h"
 #include "kernel/sched.h"
 #include "kernel/time.h"
-#include "kernel/trap.h"
 #include "kernel/vcpu.h"
 #include "kernel/vm.h"
 #include "kernel/x86.h"
@@ -35,13 +33,22 @@ static enum verdict on_nmi(struct vcpu *v, struct vmexit *exit)
 {
     (void)v;
     (void)exit;
-    panic_stop_if_other();
+    irq_nmi();
     return VERDICT_RETRY;
 }
 EXIT_HANDLER(EXIT_NMI, on_nmi);
 
+/* Debug traps come before the preemption timer and before interrupts (SDM 3C, "VMX-Preemption
+ * Timer"): deliveries that cause the next would keep both off for good. */
+static void let_others_in(struct vcpu *v)
+{
+    x86_sti_nop_cli();
+    if (this_cpu()->work_pending || sched_house_waits() || v->slice_end <= time_tsc())
+        vcpu_request(v, VCPU_REQ_YIELD);
+}
+
 /* The guest's own exceptions go back to it; that they come here at all breaks endless delivery
- * (see vmx/setup.c). */
+ * (the backend intercepts #DB and #AC for that reason alone). */
 static enum verdict on_exception(struct vcpu *v, struct vmexit *exit)
 {
     if (gdbstub_exception(v, exit))
@@ -55,12 +62,14 @@ static enum verdict on_exception(struct vcpu *v, struct vmexit *exit)
     switch (exit->vector) {
     case VECTOR_DB:
         vcpu_inject_debug(v, exit->debug_status);
+        let_others_in(v);
         return VERDICT_RETRY;
     case VECTOR_AC:
         vcpu_inject_error(v, VECTOR_AC, exit->error_code);
+        let_others_in(v);
         return VERDICT_RETRY;
     case VECTOR_MC:
-        mce_handle(NULL);
+        irq_machine_check();
         return VERDICT_RETRY;
     default:
         vm_fail(v->vm, v, "exception %u was not expected", exit->vector);

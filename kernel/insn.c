@@ -228,7 +228,7 @@ static int one_byte(struct cursor *c, struct insn *in, uint8_t opcode)
         in->op = INSN_LOAD;
         in->sign = true;
         in->extend = (uint8_t)operand_size(c);
-        in->size = 4;
+        in->size = MIN(in->extend, (uint8_t)4); /* with 66h a word, and no extension */
         take_modrm(c, in);
         return 0;
     case 0x84: case 0x85:

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Spin locks with a rank. A CPU takes locks in ascending rank only; debug builds assert it.
- * Interrupts are off in root mode except in the idle loop, so a lock never nests with an
- * interrupt handler on its own CPU.
+ * Interrupts are off in root mode but for the scheduler's loop and let_others_in() of
+ * kernel/exits.c, where no lock is held, so a lock never nests with an interrupt handler on its
+ * own CPU.
  *
  * Order, lowest first (what each protects):
  */

@@ -102,7 +102,7 @@ struct vcpu {
     uint64_t gpr[GPRS]; /* first: the entry code walks over it; RSP is kept by the backend */
     uint64_t host_rsp;  /* second: of the entry code */
 
-    /* Neutral copies, valid after an exit caused by an instruction; see vcpu_rip() */
+    /* Neutral copies, valid after an exit caused by an instruction */
     uint64_t rip;
     uint64_t rflags;
     uint32_t shadow; /* VCPU_SHADOW_MASK: STI or MOV SS blocks interrupts for one instruction */
@@ -126,9 +126,9 @@ struct vcpu {
     struct cpu *cpu;         /* where it runs */
     bool exclusive;          /* nobody else runs there */
     struct vcpu *sched_next; /* kernel/sched.c */
-    void *backend;           /* struct vmx_vcpu */
+    void *backend;           /* the backend's own */
     void *lapic;             /* drivers/vlapic.c */
-    void *fpu;               /* XSAVE area of the guest; kernel/fpu.c */
+    void *fpu;               /* XSAVE area of the guest; kernel/guest_state.c */
     struct vcpu_msrs *msrs;    /* kernel/msr.c: MSRs that are kept in software */
     void *switched;    /* struct guest_state; kernel/guest_state.c */
     uint64_t xcr0;

@@ -106,7 +106,7 @@ struct vm {
     bool apicv;                    /* kernel/apicv.h */
     void *intc_state;              /* struct intc_state of drivers/vlapic.h */
     struct vconsole *console;
-    void *backend;                 /* struct vmx_vm */
+    void *backend;                 /* the backend's own */
     uint64_t tsc_offset;           /* guest TSC = host TSC + this */
     uint64_t start_tsc, end_tsc;   /* host TSC at vm_start and at the end */
     uint64_t create_ticks;         /* vm_create's first step to the first guest instruction */

@@ -80,12 +80,16 @@ def measure_ops():
     all_text, _ = boot([flat("bench")], 512 << 20, 120)
     texts = [all_text["bench"]]
     texts.append(boot([flat("bench", "4k", backing="demand-4k")], 512 << 20, 120)[0]["bench"])
-    texts.append(boot([flat("bench", "2m", "1700M", backing="demand-2m")], 2 << 30, 240)[0]["bench"])
+    large = flat("bench", "2m", "1700M", backing="demand-2m")
+    texts.append(boot([large], 2 << 30, 240)[0]["bench"])
     for text in texts:
         for name, low, median in lines(text, "op"):
             report["ops"][name] = {"min": int(low), "median": int(median)}
         for name, accesses, msrs in lines(text, "cost"):
-            report["per_exit"][name] = {"vmcs_accesses": int(accesses), "host_msr_accesses": int(msrs)}
+            report["per_exit"][name] = {
+                "vmcs_accesses": int(accesses),
+                "host_msr_accesses": int(msrs),
+            }
     hz = figure(texts[0], "tsc_hz")
     banner = re.search(r"\[ *(\d+)\.(\d+)\] Mullion:", all_text["log"])
     report["start"] = {
@@ -106,8 +110,9 @@ def measure_memory():
     wide = flat("one", "figures")
     wide["cpus"] = 2
     vcpu = one - free(wide)
-    size = subprocess.run(["size", "-A", ROOT / "build/mullion.elf"], capture_output=True, text=True,
-                          check=True).stdout
+    size = subprocess.run(
+        ["size", "-A", ROOT / "build/mullion.elf"], capture_output=True, text=True, check=True
+    ).stdout
     loaded = [line.split() for line in size.splitlines() if re.match(r"\.\w+|set_", line)]
     image_bytes = sum(int(f[1]) for f in loaded if int(f[2]) != 0)
     return {"hypervisor_bytes": image_bytes, "per_vm_bytes": one - two - FLAT_MEMORY,
@@ -116,7 +121,8 @@ def measure_memory():
 
 def measure_linux():
     vm = {"name": "debian", "kind": "linux", "cpus": 1, "memory": "512M",
-          "kernel": str(ROOT / ".cache/linux/vmlinuz"), "initrd": str(ROOT / ".cache/linux/initrd.img"),
+          "kernel": str(ROOT / ".cache/linux/vmlinuz"),
+          "initrd": str(ROOT / ".cache/linux/initrd.img"),
           "cmdline": "console=ttyS0 quiet mullion.run=true"}
     texts, ends = boot([vm], 1 << 30, 300)
     mark = re.search(r"debian: mark \d+: (\d+) ticks, (\d+) exits", texts["log"])

@@ -51,7 +51,7 @@ struct vmx_vm {
 /* CR0 bits that the guest does not own: caching stays on, NE is fixed by VMX. */
 #define VMX_CR0_OURS (CR0_NE | CR0_NW | CR0_CD)
 /* CR4 bits that the guest may change without us; all others cause an exit. */
-#define VMX_CR4_GUESTS                                                                                 \
+#define VMX_CR4_GUESTS                                                                             \
     (CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_PGE | CR4_PCE | CR4_OSFXSR |   \
      CR4_OSXMMEXCPT | CR4_UMIP | CR4_FSGSBASE | CR4_PCIDE | CR4_OSXSAVE | CR4_SMEP | CR4_SMAP)
 static inline uint64_t vmx_cr4_ours(void)

@@ -28,8 +28,21 @@ void guest_exit(int status)
         outl(MULLION_PORT_DEBUG_EXIT, (uint32_t)status);
 }
 
+#define UART_LCR 0x3fb
+#define UART_MCR 0x3fc
+#define LCR_8N1 3
+#define MCR_OUT2 8
+
+/* A test of the UART may have left it in loopback, where nobody would see what failed. */
+static void mend_uart(void)
+{
+    outb(UART_LCR, LCR_8N1);
+    outb(UART_MCR, MCR_OUT2);
+}
+
 void guest_fail(const char *file, int line, const char *what)
 {
+    mend_uart();
     guest_printf("FAIL %s:%d: %s\n", file, line, what);
     guest_exit(1);
 }
@@ -39,6 +52,7 @@ void guest_equal(uint64_t a, uint64_t b, const char *file, int line, const char 
     guest_checks++;
     if (a == b)
         return;
+    mend_uart();
     guest_printf("0x%lx is not 0x%lx\n", a, b);
     guest_fail(file, line, what);
 }
@@ -90,9 +104,15 @@ long guest_hypercall(uint32_t number, uint64_t a, uint64_t b)
     if (!vendor)
         vendor = cpuid(0, 0).ebx == amd ? 2 : 1;
     if (vendor == 1)
-        __asm__ volatile("vmcall" : "=a"(result) : "a"((uint64_t)number), "b"(a), "c"(b) : "memory");
+        __asm__ volatile("vmcall"
+                         : "=a"(result)
+                         : "a"((uint64_t)number), "b"(a), "c"(b)
+                         : "memory");
     else
-        __asm__ volatile("vmmcall" : "=a"(result) : "a"((uint64_t)number), "b"(a), "c"(b) : "memory");
+        __asm__ volatile("vmmcall"
+                         : "=a"(result)
+                         : "a"((uint64_t)number), "b"(a), "c"(b)
+                         : "memory");
     return result;
 }
 

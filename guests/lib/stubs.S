@@ -5,7 +5,7 @@
 /* Exceptions and interrupts: vector and error code on the stack, then guest_trap(frame). */
         .macro  stub vector
         .balign 16
-        .if     (\vector == 8) || ((\vector >= 10) && (\vector <= 14)) || (\vector == 17) || (\vector == 21)
+        .if     \vector == 8 || (\vector >= 10 && \vector <= 14) || \vector == 17 || \vector == 21
         .else
         pushq   $0
         .endif

@@ -43,7 +43,9 @@ def style():
             complaints.append(f"{name}: no SPDX line at its top")
         if lines[-1] != "":
             complaints.append(f"{name}: no newline at its end")
-        if len(lines) - 1 > LONGEST_FILE and path.suffix != ".h":
+        # a test file is a list of cases; headers are mostly comments
+        listed = path.suffix == ".h" or name.parts[0] == "tests"
+        if len(lines) - 1 > LONGEST_FILE and not listed:
             complaints.append(f"{name}: {len(lines) - 1} lines; past {LONGEST_FILE}, split")
         for number, line in enumerate(lines, 1):
             if len(line) > WIDTH:

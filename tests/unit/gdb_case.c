@@ -108,7 +108,8 @@ void gdb_case_monitor(int count, char **words)
 
 void begin_session(void)
 {
-    gdb_case_monitor(3, (char *[]){ (char[]){ "gdb" }, (char[]){ "test" }, (char[]){ "pipe" }, NULL });
+    gdb_case_monitor(
+        3, (char *[]){ (char[]){ "gdb" }, (char[]){ "test" }, (char[]){ "pipe" }, NULL });
 }
 
 int setup(void **state)

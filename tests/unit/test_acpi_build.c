@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sources: kernel/acpi_build.c kernel/aml.c kernel/mptable.c kernel/page.c kernel/iobus.c
+/* sources: kernel/acpi_build.c kernel/dsdt.c
+ * kernel/aml.c kernel/mptable.c kernel/page.c kernel/iobus.c
  * kernel/machine.c kernel/machine_regs.c kernel/machine_linux.c kernel/machine_pc.c
  * kernel/machine_flat.c tests/unit/host_stubs.c tests/unit/fake_platform.c */
 /*

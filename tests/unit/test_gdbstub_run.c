@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The GDB stub for guests: stops, steps, ends, and what does not belong on the line (build host). */
+/* The GDB stub for guests: stops, steps, ends, and garbage on the line (build host). */
 /* sources: kernel/gdbstub.c kernel/gdbstub_command.c kernel/gdbstub_line.c
  * kernel/gdbstub_regs.c kernel/gdbstub_vm.c kernel/gdbstub_memory.c
  * kernel/vcpu.c kernel/gwalk.c kernel/gmem.c kernel/pt.c

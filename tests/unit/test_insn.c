@@ -121,6 +121,7 @@ static void test_extensions(void **state)
     CODE64("movsbq (%%rdi), %%rcx", EXTEND(1, 8, RCX), .sign = true);
     CODE64("movswl (%%rdi), %%ecx", EXTEND(2, 4, RCX), .sign = true);
     CODE64("movslq (%%rdi), %%rdx", EXTEND(4, 8, RDX), .sign = true);
+    CODE64(".byte 0x66, 0x63, 0x0f", EXTEND(2, 2, RCX), .sign = true); /* MOVSXD of a word */
     CODE32("movzbl (%%edi), %%esi", EXTEND(1, 4, RSI));
     CODE16("movzbw (%%di), %%si", EXTEND(1, 2, RSI));
 }
@@ -171,9 +172,9 @@ static void test_strings(void **state)
 #define REFUSED(mode, directive, text)                                                             \
     do {                                                                                           \
         const uint8_t *from, *to;                                                                  \
-        struct insn got;                                                                           \
+        struct insn refused;                                                                       \
         ASSEMBLE(from, to, directive, text);                                                       \
-        assert_int_equal(insn_decode(from, (size_t)(to - from), mode, &got), -EINVAL);             \
+        assert_int_equal(insn_decode(from, (size_t)(to - from), mode, &refused), -EINVAL);         \
     } while (0)
 
 static void test_refusals(void **state)

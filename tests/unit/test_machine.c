@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* sources: kernel/machine.c kernel/machine_regs.c kernel/machine_linux.c kernel/machine_pc.c
- * kernel/machine_flat.c kernel/acpi_build.c kernel/aml.c kernel/mptable.c kernel/page.c
+ * kernel/machine_flat.c kernel/acpi_build.c kernel/dsdt.c
+ * kernel/aml.c kernel/mptable.c kernel/page.c
  * kernel/iobus.c tests/unit/host_stubs.c tests/unit/fake_platform.c */
 /* Memory layout, images, boot data and first registers of each kind of machine (build host). */
 #include <errno.h>

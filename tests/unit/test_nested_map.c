@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Type and rights of every range of guest-physical space, for each kind of machine (build host). */
 /* sources: kernel/machine.c kernel/machine_regs.c
- * kernel/machine_linux.c kernel/machine_pc.c kernel/machine_flat.c kernel/acpi_build.c kernel/aml.c
+ * kernel/machine_linux.c kernel/machine_pc.c kernel/machine_flat.c
+ * kernel/acpi_build.c kernel/dsdt.c kernel/aml.c
  * kernel/mptable.c
  * kernel/vcpu.c kernel/gmem.c kernel/pt.c
  * kernel/pt_change.c kernel/pt_read.c kernel/page.c kernel/iobus.c vmx/ept.c

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* CPUID policy: what is hidden, the hypervisor's leaves, topology, bits that follow CR4 and XCR0. */
+/* CPUID policy: what is hidden, the hypervisor's leaves, topology, bits that follow CR4, XCR0. */
 #include "guests/lib/guest.h"
 
 enum reg { EAX, EBX, ECX, EDX };
@@ -16,12 +16,14 @@ static const struct rule rules[] = {
     { 1, 0, ECX, 1u << 11 | 1u << 14 | 1u << 15 | 1u << 18, 0, "SDBG, xTPR, PDCM, DCA" },
     { 1, 0, ECX, 1u << 4 | 1u << 6 | 1u << 7, 0, "DS-CPL, SMX, EIST" },
     { 1, 0, ECX, 0, 1u << 21 | 1u << 24 | 1u << 31, "x2APIC, TSC deadline, hypervisor" },
-    { 1, 0, EDX, 1u << 18 | 1u << 21 | 1u << 22 | 1u << 29 | 1u << 31, 0, "PSN, DS, ACPI, TM, PBE" },
+    { 1, 0, EDX, 1u << 18 | 1u << 21 | 1u << 22 | 1u << 29 | 1u << 31, 0,
+      "PSN, DS, ACPI, TM, PBE" },
     { 1, 0, EDX, 0, 1u << 0 | 1u << 4 | 1u << 5 | 1u << 6 | 1u << 9, "FPU, TSC, MSR, PAE, APIC" },
     { 7, 0, EBX, 1u << 2 | 1u << 4 | 1u << 11 | 1u << 12, 0, "SGX, HLE, RTM, PQM" },
     { 7, 0, EBX, 1u << 1 | 1u << 14 | 1u << 15 | 1u << 25, 0, "TSC_ADJUST, MPX, PQE, PT" },
     { 7, 0, ECX, 1u << 3 | 1u << 4 | 1u << 5 | 1u << 7, 0, "PKU, OSPKE, WAITPKG, CET_SS" },
-    { 7, 0, ECX, 1u << 13 | 1u << 16 | 1u << 23 | 7u << 29, 0, "TME, LA57, KL, ENQCMD, SGX_LC, PKS" },
+    { 7, 0, ECX, 1u << 13 | 1u << 16 | 1u << 23 | 7u << 29, 0,
+      "TME, LA57, KL, ENQCMD, SGX_LC, PKS" },
     { 7, 0, EDX, 1u << 18 | 1u << 19 | 1u << 20 | 7u << 22 | 0xfcu << 24, 0,
       "PCONFIG, LBR, IBT, AMX, speculation controls" },
     { 0xa, 0, EAX, ~0u, 0, "PMU" },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Exceptions: the processor's own, and those around instructions that the hypervisor carries out. */
+/* Exceptions: the processor's own, and those around instructions that the hypervisor does. */
 #include "guests/lib/guest.h"
 
 #define NULL_PORT 0xe0

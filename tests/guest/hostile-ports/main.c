@@ -18,7 +18,9 @@ static bool ends_the_vm(unsigned port, unsigned size)
 {
     static const struct {
         unsigned first, last;
-    } ends[] = { { 0xf4, 0xf7 }, { 0x92, 0x92 }, { 0x64, 0x64 }, { 0x604, 0x605 }, { 0xcf9, 0xcf9 } };
+    } ends[] = {
+        { 0xf4, 0xf7 }, { 0x92, 0x92 }, { 0x64, 0x64 }, { 0x604, 0x605 }, { 0xcf9, 0xcf9 },
+    };
 
     for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
         if (port <= ends[i].last && port + size > ends[i].first)

@@ -26,7 +26,8 @@ static void expect(const unsigned *vectors, unsigned n)
     count = 0;
 }
 #define EXPECT(...)                                                                                \
-    expect((const unsigned[]){ __VA_ARGS__ }, sizeof((unsigned[]){ __VA_ARGS__ }) / sizeof(unsigned))
+    expect((const unsigned[]){ __VA_ARGS__ },                                                      \
+           sizeof((unsigned[]){ __VA_ARGS__ }) / sizeof(unsigned))
 
 static void icr(uint32_t destination, uint32_t command)
 {

@@ -3,7 +3,7 @@
 #include "guests/lib/guest.h"
 
 #define TICKS 300u
-#define TICKS_A_LINE 50u
+#define TICKS_A_LINE 10u
 #define WORDS 512u
 
 extern char bss_end[];
