@@ -29,7 +29,7 @@ static void sleep_write(struct vdev *dev, uint64_t offset, unsigned size, uint64
         return;
     if (type == VACPI_SLP_TYP_S5)
         vm_exit(dev->vm, 0, "power off");
-    else
+    else if (vm_may_log(dev->vm))
         log_printf("%s: ACPI sleep type %u is not offered\n", dev->vm->name, type);
 }
 

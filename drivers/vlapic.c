@@ -50,8 +50,9 @@ static int base_write(struct vlapic *apic, uint64_t value)
     uint64_t to = value & modes;
 
     if ((value & APIC_BASE_ADDRESS) != MACHINE_LAPIC_BASE) {
-        log_printf("%s: local APIC can't move to 0x%llx\n", apic->vcpu->vm->name,
-                   (unsigned long long)(value & APIC_BASE_ADDRESS));
+        if (vm_may_log(apic->vcpu->vm))
+            log_printf("%s: local APIC can't move to 0x%llx\n", apic->vcpu->vm->name,
+                       (unsigned long long)(value & APIC_BASE_ADDRESS));
         return -EINVAL;
     }
     if (value & ~(APIC_BASE_ADDRESS | APIC_BASE_BSP | modes) || to == APIC_BASE_EXTD ||

@@ -36,3 +36,14 @@ $(foreach dir,$(FLAT_DIRS),$(eval $(call FLAT_GUEST,$(dir))))
 
 .SECONDARY:
 -include $(FLAT_LIB:.o=.d) $(wildcard $(FLAT_OBJ)/tests/guest/*/*.d $(FLAT_OBJ)/tests/bench/*/*.d)
+
+# Linux on the machine itself, for the benchmark: an image that the loader takes for the hypervisor.
+$(BUILD)/native.elf: tests/bench/native/native.c kernel/start.S linker.ld boot/bootinfo.h
+	@echo "LD $@"
+	@$(CC) $(FLAT_CFLAGS) -mcmodel=kernel -nostdlib -static -Wl,-z,max-page-size=4096 \
+	    -Wl,--build-id=none -Wl,-z,noexecstack -T linker.ld -o $@ \
+	    tests/bench/native/native.c kernel/start.S
+$(BUILD)/native-init: tests/bench/native/init.S
+	@mkdir -p $(@D)
+	@$(CC) -nostdlib -static -Wl,-z,noexecstack -Wl,--build-id=none -s -o $@ $<
+GUEST_BINS += $(BUILD)/native.elf $(BUILD)/native-init

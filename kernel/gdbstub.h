@@ -100,6 +100,7 @@ struct gdb_breakpoint {
 struct gdb_session {
     struct vm *volatile vm; /* NULL: no session. Read by vCPUs, changed on CPU 0 */
     uint32_t id, launches;  /* of the VM: notice that it is another */
+    uint64_t serial;
     bool stopped;
     uint32_t thread;        /* vCPU for registers and memory */
     volatile uint32_t trap; /* enum gdb_stop << 16 | vCPU: the first that stopped by itself */

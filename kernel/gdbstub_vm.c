@@ -22,8 +22,8 @@ struct gdb_session gdb;
 
 bool gdb_vm_there(void)
 {
-    return vm_get(gdb.id) == gdb.vm && gdb.vm->launches == gdb.launches &&
-           gdb.vm->state == VM_RUNNING;
+    return vm_get(gdb.id) == gdb.vm && gdb.vm->serial == gdb.serial &&
+           gdb.vm->launches == gdb.launches && gdb.vm->state == VM_RUNNING;
 }
 
 static void watch(struct vcpu *v, void *arg)
@@ -43,7 +43,9 @@ int gdb_attach(struct vm *vm)
         return -EBUSY;
     if (vm->state != VM_RUNNING)
         return -ESRCH;
-    gdb = (struct gdb_session){ .vm = vm, .id = vm->id, .launches = vm->launches };
+    gdb = (struct gdb_session){
+        .vm = vm, .id = vm->id, .launches = vm->launches, .serial = vm->serial
+    };
     for_all(watch, &(bool){ true });
     return 0;
 }

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "kernel/lock.h"
 #include "kernel/log.h"
 #include "kernel/page.h"
 #include "kernel/vm.h"
@@ -131,11 +132,15 @@ void *gmem_page(struct vm *vm, gpa_t gpa)
     hpa_t hpa = pt_translate(&vm->nested, gpa);
 
     if (unlikely(hpa == PAGE_NONE)) {
-        if (gmem_demand(vm, gpa))
-            return NULL;
-        hpa = pt_translate(&vm->nested, gpa);
+        bool held = lock_held(&vm->lock);
+
+        if (!held)
+            lock_acquire(&vm->lock);
+        hpa = gmem_demand(vm, gpa) ? PAGE_NONE : pt_translate(&vm->nested, gpa);
+        if (!held)
+            lock_release(&vm->lock);
     }
-    return page_ptr(hpa);
+    return hpa == PAGE_NONE ? NULL : page_ptr(hpa);
 }
 
 enum copy_kind { COPY_READ, COPY_WRITE, COPY_ZERO };

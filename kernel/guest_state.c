@@ -24,6 +24,7 @@ struct guest_state {
     uint64_t tsc_aux;
     uint64_t dr[4];
     uint64_t dr6;
+    uint64_t cr2; /* no backend keeps it, and root mode has no page faults */
 };
 
 /* Not offered: MPX, PKRU, AMX (each needs more than its bit here). */
@@ -117,6 +118,7 @@ void guest_state_load(struct vcpu *v)
     x86_write_dr2(s->dr[2]);
     x86_write_dr3(s->dr[3]);
     x86_write_dr6(s->dr6);
+    x86_write_cr2(s->cr2);
 }
 
 void guest_state_put(struct vcpu *v)
@@ -133,6 +135,7 @@ void guest_state_put(struct vcpu *v)
     s->dr[2] = x86_read_dr2();
     s->dr[3] = x86_read_dr3();
     s->dr6 = x86_read_dr6();
+    s->cr2 = x86_read_cr2();
 }
 
 /* SDM 1, "XSAVE-Supported Features and State-Component Bitmaps" */

@@ -58,9 +58,12 @@ bool vcpu_64bit(struct vcpu *v)
 
 void vcpu_request(struct vcpu *v, uint32_t requests)
 {
-    __atomic_fetch_or(&v->requests, requests, __ATOMIC_SEQ_CST);
+    uint32_t before = __atomic_fetch_or(&v->requests, requests, __ATOMIC_SEQ_CST);
+
     if (v->cpu == this_cpu())
         return; /* looked at before its next entry */
+    if (v->mode == VCPU_OUT && (before & requests) == requests)
+        return; /* asked for already: a guest can't make a storm of kicks of it */
     if (v->mode == VCPU_IN_GUEST || v->mode == VCPU_OUT)
         cpu_kick(v->cpu);
 }

@@ -123,9 +123,17 @@ struct vm {
     } arena;
     uint64_t arena_pages;
     uint32_t launches;             /* how often it was started */
+    uint32_t logged;               /* lines that the guest caused in this run */
     uint32_t unknown_ports;        /* accesses that met no device; the first few are logged */
     uint32_t unknown_msrs;
 };
+
+/* May this VM cause another line in the log? A limit for each run, so that no guest fills it. */
+#define VM_LOG_MAX 256u
+static inline bool vm_may_log(struct vm *vm)
+{
+    return vm->logged++ < VM_LOG_MAX;
+}
 
 /* The VM in slot `id`, or NULL. */
 struct vm *vm_get(uint32_t id);

@@ -18,6 +18,8 @@ void vm_mark(struct vm *vm, uint64_t number)
 {
     uint64_t ticks = time_tsc() - vm->start_tsc, exits = 0;
 
+    if (!vm_may_log(vm))
+        return;
     for (uint32_t i = 0; i < vm->vcpu_count; i++)
         exits += vm->vcpus[i]->stats.all.exits;
     log_printf("%s: mark %llu: %llu ticks, %llu exits\n", vm->name, (unsigned long long)number,
@@ -46,6 +48,7 @@ int vm_start(struct vm *vm)
     vm->exit_status = 0;
     vm->reason[0] = '\0';
     vm->vcpus_out = 0;
+    vm->logged = 0;
     vm->launches++;
     vm->start_tsc = time_tsc();
     vm->state = VM_RUNNING;

@@ -28,6 +28,8 @@ uint64_t vcpu_next_deadline(const struct vcpu *v)
 {
     uint64_t first = VTIMER_OFF;
 
+    if (v->state == VCPU_STOPPED)
+        return VTIMER_OFF; /* its devices may be gone already */
     for (const struct vtimer *t = v->timers; t; t = t->next)
         first = MIN(first, __atomic_load_n(&t->deadline, __ATOMIC_RELAXED));
     return first;

@@ -17,18 +17,22 @@ void work_queue(struct cpu *cpu, struct work *work)
     cpu_kick(cpu);
 }
 
-static struct work *work_take(struct cpu *cpu)
+/* The first item, or the first that runs `only`. */
+static struct work *work_take(struct cpu *cpu, void (*only)(void *arg))
 {
-    struct work *work;
+    struct work *work, *before = NULL;
 
     lock_acquire(&cpu->work_lock);
-    work = cpu->work_head;
-    if (work)
+    for (work = cpu->work_head; work && only && work->fn != only; work = work->next)
+        before = work;
+    if (work && before)
+        before->next = work->next;
+    else if (work)
         cpu->work_head = work->next;
-    if (!cpu->work_head) {
-        cpu->work_tail = NULL;
+    if (work && cpu->work_tail == work)
+        cpu->work_tail = before;
+    if (!cpu->work_head)
         cpu->work_pending = 0;
-    }
     lock_release(&cpu->work_lock);
     return work;
 }
@@ -38,7 +42,7 @@ void work_run(void)
     struct cpu *cpu = this_cpu();
     struct work *work;
 
-    while (cpu->work_pending && (work = work_take(cpu)))
+    while (cpu->work_pending && (work = work_take(cpu, NULL)))
         work->fn(work->arg);
 }
 
@@ -60,15 +64,19 @@ void work_call(struct cpu *cpu, void (*fn)(void *arg), void *arg)
 {
     struct work_wait wait = {.fn = fn, .arg = arg, .done = false};
     struct work work = {.fn = work_call_fn, .arg = &wait};
+    struct work *other;
 
     if (cpu == this_cpu()) {
         fn(arg);
         return;
     }
     work_queue(cpu, &work);
-    /* The other CPU may be waiting for this one in the same way. */
+    /* The other CPU may be waiting for this one in the same way. Other work stays queued: it may
+     * be about to change what our caller is in the middle of. */
     while (!__atomic_load_n(&wait.done, __ATOMIC_ACQUIRE)) {
-        work_run();
+        other = work_take(this_cpu(), work_call_fn);
+        if (other)
+            other->fn(other->arg);
         x86_pause();
     }
 }

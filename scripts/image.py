@@ -119,9 +119,9 @@ def copy_all(out, files):
         mtool("mcopy", out, "-Q", source, f"::/{place}")
 
 
-def build(manifest, out, options=""):
+def build(manifest, out, options="", kernel=KERNEL):
     """Makes the image; complains on standard error about files that are missing."""
-    for needed in (LOADER, KERNEL):
+    for needed in (LOADER, kernel):
         if not needed.exists():
             raise SystemExit(f"image: {needed.relative_to(ROOT)} is not built: run make build")
     manifest, out = Path(manifest), Path(out)
@@ -134,7 +134,7 @@ def build(manifest, out, options=""):
         scratch = Path(scratch)
         (scratch / "manifest.yaml").write_text(text, encoding="utf-8", errors="surrogateescape")
         (scratch / "options.txt").write_text(options + "\n")
-        subprocess.run(["strip", "-o", scratch / "kernel.elf", KERNEL], check=True)
+        subprocess.run(["strip", "-o", scratch / "kernel.elf", kernel], check=True)
         files = {"EFI/BOOT/BOOTX64.EFI": LOADER}
         files.update({f"mullion/{name}": scratch / name for name in OURS})
         files.update({f"mullion/{place}": source for place, source in guest_files.items()})

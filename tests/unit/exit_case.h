@@ -39,14 +39,13 @@ void irq_dispatch(unsigned vector)
     interrupts += vector == 0xf0;
 }
 
-void panic_stop_if_other(void)
+void irq_nmi(void)
 {
     nmis++;
 }
 
-void mce_handle(const struct trap_frame *frame)
+void irq_machine_check(void)
 {
-    (void)frame;
     machine_checks++;
 }
 

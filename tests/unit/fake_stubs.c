@@ -13,6 +13,7 @@
 
 #include "kernel/gdbstub.h"
 #include "kernel/guest_state.h"
+#include "kernel/irq.h"
 #include "kernel/page.h"
 #include "kernel/sched.h"
 #include "kernel/time.h"
@@ -159,4 +160,13 @@ WEAK int guest_state_set_xcr(struct vcpu *v, uint32_t index, uint64_t value)
 {
     v->xcr0 = value;
     return index == 0 && (value & 1) && !(value & ~7ull) ? 0 : -EINVAL;
+}
+
+/* Events of the physical machine. */
+WEAK void irq_nmi(void)
+{
+}
+
+WEAK void irq_machine_check(void)
+{
 }

@@ -78,6 +78,38 @@ static void interrupted_event_first(void **state)
     assert_int_equal(fake.windows & VWINDOW_IRQ, fake.vector >= 0 ? VWINDOW_IRQ : 0);
 }
 
+static const struct backend *plain;
+
+/* The next request comes just behind the event that is put into the hardware's hands. */
+static void inject_and_interrupt(struct vcpu *vcpu)
+{
+    assert_int_equal(fake.injections, fake.entries);
+    plain->inject(vcpu);
+    if (fake.injections == 1) {
+        fake.vector = 0xf1;
+        vcpu_request(vcpu, VCPU_REQ_IRQ);
+    }
+}
+
+static void no_event_replaces_another(void **state)
+{
+    struct backend sly = *backend;
+
+    (void)state;
+    plain = backend;
+    sly.inject = inject_and_interrupt;
+    backend = &sly;
+    step = 2;
+    fake.guest = cpuid_then_hlt;
+    fake.regs[VREG_RFLAGS] |= RFLAGS_IF;
+    fake.vector = 0x31;
+    v->requests = VCPU_REQ_IRQ;
+    vcpu_run(v);
+    backend = plain;
+    assert_int_equal(fake.injections, 2);
+    assert_int_equal(fake.injected.vector, 0xf1);
+}
+
 static void stop_and_yield(void **state)
 {
     (void)state;
@@ -131,6 +163,7 @@ int main(void)
         cmocka_unit_test_setup(runs_until_it_halts, setup),
         cmocka_unit_test_setup(interrupts_wait_for_the_window, setup),
         cmocka_unit_test_setup(interrupted_event_first, setup),
+        cmocka_unit_test_setup(no_event_replaces_another, setup),
         cmocka_unit_test_setup(stop_and_yield, setup),
         cmocka_unit_test_setup(init_and_sipi, setup),
     };

@@ -11,7 +11,7 @@
 
 static uint8_t stacks[CPUS][8192] __attribute__((aligned(16)));
 static volatile unsigned started[CPUS], pings[CPUS], shots[CPUS], nmis[CPUS];
-static volatile uint64_t seen[CPUS], last_tsc, backwards, order[2];
+static volatile uint64_t seen[CPUS], last_tsc, backwards;
 
 static unsigned self(void)
 {
