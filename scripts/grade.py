@@ -122,8 +122,8 @@ class Grader:
             folder = Path(scratch)
             (folder / "manifest.yaml").write_text(guests.manifest([guest]))
             (folder / f"{guest.program}.bin").symlink_to(program)
-            image.KERNEL = self.out / "mullion.elf"
-            image.build(folder / "manifest.yaml", folder / "disk.img", "headless mux")
+            kernel = self.out / "mullion.elf"
+            image.build(folder / "manifest.yaml", folder / "disk.img", "headless mux", kernel)
             emu, why = emulator.choose()
             if emu is None:
                 return why
