@@ -5,6 +5,9 @@
  * kernel/exits.c, where no lock is held, so a lock never nests with an interrupt handler on its
  * own CPU.
  *
+ * The table of VMs needs none: life-cycle calls run on CPU 0; nor does a run queue, which only its
+ * own CPU changes.
+ *
  * Order, lowest first (what each protects):
  */
 #ifndef KERNEL_LOCK_H
@@ -13,10 +16,8 @@
 #include "kernel/types.h"
 
 enum lock_rank {
-    LOCK_RANK_VM_LIST = 10, /* the table of VMs and their life cycle */
     LOCK_RANK_VM = 20,      /* one VM: its devices, buses, guest-physical map and tables */
     LOCK_RANK_IRQCHIP = 25, /* one VM's interrupt controllers */
-    LOCK_RANK_SCHED = 30,   /* one CPU's run queue */
     LOCK_RANK_SCREEN = 35,  /* what is on screen: text reaches physical devices in order */
     LOCK_RANK_CONSOLE = 40, /* consoles: rings and the one on screen */
     LOCK_RANK_WORK = 50,    /* one CPU's work queue */

@@ -100,13 +100,6 @@ static inline uint64_t x86_read_rflags(void)
     return value;
 }
 
-static inline uint64_t x86_read_rbp(void)
-{
-    uint64_t value;
-    __asm__ volatile("movq %%rbp, %0" : "=r"(value));
-    return value;
-}
-
 static inline void x86_lgdt(const struct x86_table_reg *reg)
 {
     __asm__ volatile("lgdt %0" : : "m"(*reg));
@@ -176,18 +169,6 @@ static inline void x86_fxrstor(const void *area)
 static inline void x86_verw(uint16_t selector)
 {
     __asm__ volatile("verw %0" : : "m"(selector) : "cc");
-}
-
-static inline void x86_clflush(const void *address)
-{
-    __asm__ volatile("clflush (%0)" : : "r"(address) : "memory");
-}
-
-static inline uint64_t x86_rdtscp(uint32_t *aux)
-{
-    uint32_t low, high;
-    __asm__ volatile("rdtscp" : "=a"(low), "=d"(high), "=c"(*aux));
-    return ((uint64_t)high << 32) | low;
 }
 
 #else /* MULLION_HOST_TEST */
@@ -285,11 +266,6 @@ static inline void x86_cli(void)
     X86_PRIVILEGED("cli");
 }
 
-static inline void x86_sti(void)
-{
-    X86_PRIVILEGED("sti");
-}
-
 static inline void x86_hlt(void)
 {
     X86_PRIVILEGED("hlt");
@@ -313,16 +289,6 @@ static inline void x86_raise_nmi(void)
     X86_PRIVILEGED("int $2");
 }
 
-static inline void x86_wbinvd(void)
-{
-    X86_PRIVILEGED("wbinvd");
-}
-
-static inline void x86_swapgs(void)
-{
-    X86_PRIVILEGED("swapgs");
-}
-
 /* Also in tests: harmless for a user program. */
 static inline void x86_pause(void)
 {
@@ -337,11 +303,6 @@ static inline void x86_mfence(void)
 static inline void x86_lfence(void)
 {
     __asm__ volatile("lfence" : : : "memory");
-}
-
-static inline void x86_sfence(void)
-{
-    __asm__ volatile("sfence" : : : "memory");
 }
 
 /* REP STOSQ: fast by microcode, and one instruction to an emulator. size: a multiple of 8. */

@@ -18,7 +18,6 @@ struct vmx_caps {
     uint64_t ept_vpid;       /* IA32_VMX_EPT_VPID_CAP */
     unsigned timer_shift;    /* the preemption timer counts TSC >> timer_shift */
     bool timer_saved;        /* its value survives exits by itself */
-    bool has_timer;
     uint32_t pin, proc, proc2, exit, entry; /* controls as they will be written */
     uint32_t proc2_optional; /* secondary controls that may be set beyond these */
 };
