@@ -132,10 +132,11 @@ static void kbd_poll(void)
         kbd_receive();
 }
 
-static void kbd_start(void)
+static bool kbd_start(void)
 {
     irq_works = irq_connect_isa(KEYBOARD_IRQ, "keyboard", kbd_interrupt, NULL) >= 0;
     kbd_receive(); /* a full buffer would never raise the edge */
+    return irq_works;
 }
 
 static const struct hostcon kbd_console = {

@@ -148,12 +148,13 @@ static void uart_poll(void)
         uart_receive();
 }
 
-static void uart_start(void)
+static bool uart_start(void)
 {
     if (irq_connect_isa(COM1_IRQ, "com1", uart_interrupt, NULL) < 0)
-        return;
+        return false;
     queued = true;
     uart_out(IER, IER_RECEIVED | IER_THR_EMPTY);
+    return true;
 }
 
 static void uart_stop(void)

@@ -69,12 +69,13 @@ static void com2_interrupt(void *arg)
     }
 }
 
-static void com2_start(void)
+static bool com2_start(void)
 {
     if (irq_connect_isa(COM2_IRQ, "com2", com2_interrupt, NULL) < 0)
-        return;
+        return false;
     present = true;
     uart_out(IER, IER_RECEIVED);
+    return true;
 }
 
 static bool com2_present(void)

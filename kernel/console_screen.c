@@ -14,6 +14,7 @@
 #include "kernel/hostcon.h"
 #include "kernel/monitor.h"
 #include "kernel/time.h"
+#include "kernel/vcpu.h"
 #include "kernel/vm.h"
 
 #define CHUNK 128u                                   /* bytes shown at once: 11 ms at 115200 baud */
@@ -21,7 +22,7 @@
 #define BACKLOG_MOST (CONSOLE_OUTPUT_SIZE / 4 * 3)   /* from here on the guest's CPU helps */
 #define CONTEXT 2000u                                /* text that is shown again on switching */
 #define SHOW_NS 2000000ull                           /* at most one kick of CPU 0 in this time */
-#define POLL_NS 10000000ull                          /* for devices without interrupts */
+#define POLL_NS 10000000ull                          /* for what no interrupt announces */
 #define INPUT_MOST 256u                              /* bytes in one pass */
 #define LOG_LINES 20u
 
@@ -34,6 +35,7 @@ static struct {
     struct vconsole *volatile vm; /* with VIEW_VM, else NULL */
     struct console_prefix prefix;
     bool kicked;                  /* output waits, and CPU 0 knows */
+    bool undelivered;             /* a VM's keyboard buffer is full, or the VM does not run */
     uint64_t next_show, next_poll; /* host TSC */
 } screen = { .lock = LOCK_INIT(LOCK_RANK_SCREEN, "screen") };
 
@@ -88,8 +90,12 @@ void console_output_waits(struct vconsole *c)
     /* Slower than its physical line: the guest waits, and nothing is lost. */
     if (c->put - c->shown >= BACKLOG_MOST)
         show_chunk(c);
-    if (!__atomic_exchange_n(&screen.kicked, true, __ATOMIC_SEQ_CST) && this_cpu()->index != 0)
+    if (__atomic_exchange_n(&screen.kicked, true, __ATOMIC_SEQ_CST))
+        return;
+    if (this_cpu()->index != 0)
         cpu_kick(cpu_get(0));
+    else if (this_cpu()->current)
+        vcpu_request(this_cpu()->current, VCPU_REQ_YIELD); /* there is a nearer deadline now */
 }
 
 void console_poll(void)
@@ -110,9 +116,20 @@ void console_poll(void)
     }
 }
 
+/* Interrupts announce typed bytes and guests their output; the rest has to be looked for. */
+static bool must_poll(void)
+{
+    return screen.undelivered || hostcon_polled() ||
+           (screen.view == VIEW_MONITOR && monitor_polled());
+}
+
 uint64_t console_deadline(void)
 {
-    return screen.kicked ? MIN(screen.next_show, screen.next_poll) : screen.next_poll;
+    uint64_t show = screen.kicked ? screen.next_show : VTIMER_OFF;
+
+    if (hostcon_has_input())
+        return 0;
+    return must_poll() ? MIN(show, screen.next_poll) : show;
 }
 
 /* Where to start when a console comes on screen: what nobody saw, and some of what came before. */
@@ -205,13 +222,17 @@ static void type_to_screen(uint8_t byte)
 
 static void give_input(void)
 {
+    screen.undelivered = false;
     for (uint32_t id = 0; id < VM_MAX; id++) {
         struct vm *vm = vm_get(id);
-        if (!vm || vm->state != VM_RUNNING || !console_has_input(vm->console))
+        if (!vm || !console_has_input(vm->console))
             continue;
-        lock_acquire(&vm->lock);
-        console_deliver(vm->console);
-        lock_release(&vm->lock);
+        if (vm->state == VM_RUNNING) {
+            lock_acquire(&vm->lock);
+            console_deliver(vm->console);
+            lock_release(&vm->lock);
+        }
+        screen.undelivered |= console_has_input(vm->console);
     }
 }
 

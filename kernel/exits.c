@@ -23,7 +23,7 @@ EXIT_HANDLER(EXIT_NONE, on_none);
 static enum verdict on_interrupt(struct vcpu *v, struct vmexit *exit)
 {
     irq_dispatch(exit->vector);
-    if (this_cpu()->work_pending || sched_house_waits())
+    if (sched_house_waits(v))
         vcpu_request(v, VCPU_REQ_YIELD);
     return VERDICT_RETRY;
 }
@@ -43,7 +43,7 @@ EXIT_HANDLER(EXIT_NMI, on_nmi);
 static void let_others_in(struct vcpu *v)
 {
     x86_sti_nop_cli();
-    if (this_cpu()->work_pending || sched_house_waits() || v->slice_end <= time_tsc())
+    if (sched_house_waits(v) || v->slice_end <= time_tsc())
         vcpu_request(v, VCPU_REQ_YIELD);
 }
 

@@ -13,7 +13,7 @@
 struct hostcon_fb hostcon_fb;
 static const struct hostcon *present[HOSTCON_MAX];
 static unsigned present_count;
-static bool panicking;
+static bool panicking, polled;
 static struct lock hostcon_lock = LOCK_INIT(LOCK_RANK_HOSTCON, "hostcon");
 
 /* One writer (interrupts of CPU 0) and one reader (CPU 0). */
@@ -57,8 +57,8 @@ void hostcon_set_fb(const struct boot_fb *fb)
 void hostcon_start(void)
 {
     for (unsigned i = 0; i < present_count; i++)
-        if (present[i]->start)
-            present[i]->start();
+        if (present[i]->start && !present[i]->start() && present[i]->poll)
+            polled = true;
 }
 
 void hostcon_panic(void)
@@ -88,13 +88,23 @@ void hostcon_write(const char *text, size_t length)
     lock_release(&hostcon_lock);
 }
 
+bool hostcon_has_input(void)
+{
+    return input_head != input_tail;
+}
+
+bool hostcon_polled(void)
+{
+    return polled;
+}
+
 int hostcon_read(void)
 {
-    if (input_head == input_tail)
+    if (!hostcon_has_input())
         for (unsigned i = 0; i < present_count; i++)
             if (present[i]->poll)
                 present[i]->poll();
-    if (input_head == input_tail)
+    if (!hostcon_has_input())
         return -1;
     uint8_t byte = input[input_tail % HOSTCON_INPUT_SIZE];
     input_tail++;

@@ -20,8 +20,9 @@ struct hostcon {
     void (*write)(const char *text, size_t length);
     /* Hands received bytes to hostcon_input(); NULL: output only. On CPU 0. */
     void (*poll)(void);
-    /* Interrupts exist: the driver may queue output from now on. NULL: never does. On CPU 0. */
-    void (*start)(void);
+    /* Interrupts exist: the driver may queue output from now on. False: it got none, and its
+     * input has to be polled. NULL: it has no use for them. On CPU 0. */
+    bool (*start)(void);
     /* A panic: put out what is queued and write at once from now on. NULL: it always does. */
     void (*stop)(void);
 };
@@ -49,6 +50,10 @@ void hostcon_panic(void);
 void hostcon_write(const char *text, size_t length);
 /* The next byte that was typed, or -1. On CPU 0. */
 int hostcon_read(void);
+/* Did an interrupt bring a byte that waits to be read? */
+bool hostcon_has_input(void);
+/* Does any device's input come by polling only? */
+bool hostcon_polled(void);
 
 /* From a driver's poll or interrupt handler. Dropped when nobody reads. */
 void hostcon_input(uint8_t byte);

@@ -40,6 +40,11 @@ void monitor_poll(void)
         monitor_redraw();
 }
 
+bool monitor_polled(void)
+{
+    return used;
+}
+
 void monitor_key(uint8_t byte)
 {
     used = true;

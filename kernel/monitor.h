@@ -34,6 +34,8 @@ void monitor_key(uint8_t byte);
 void monitor_redraw(void);
 /* While it is on screen: shows the line again when the log has come between. */
 void monitor_poll(void);
+/* False: nobody has typed yet, so nothing of his can be torn apart. */
+bool monitor_polled(void);
 /* Carries out a line. */
 void monitor_execute(const char *line);
 

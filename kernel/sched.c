@@ -127,9 +127,9 @@ static uint64_t house_deadline(void)
     return this_cpu()->index == 0 ? housekeeping_deadline() : VTIMER_OFF;
 }
 
-bool sched_house_waits(void)
+bool sched_house_waits(const struct vcpu *v)
 {
-    return house_deadline() <= time_tsc();
+    return this_cpu()->work_pending || house_deadline() < v->slice_end;
 }
 
 static void idle(const struct sched *s)

@@ -14,8 +14,8 @@ struct vcpu;
 /* What a CPU does for the rest of its life, after start-up. */
 void sched_loop(void) __attribute__((noreturn));
 
-/* This CPU has something to do outside of guests (after an interrupt). */
-bool sched_house_waits(void);
+/* This CPU has something to do outside of guests, or sooner than it knew when it let `v` run. */
+bool sched_house_waits(const struct vcpu *v);
 
 /* Adds a vCPU to its CPU's queue; removes it. Called through work_call on that CPU. */
 void sched_add(struct vcpu *vcpu);

@@ -110,8 +110,9 @@ WEAK void sched_release_cpu(void)
 {
 }
 
-WEAK bool sched_house_waits(void)
+WEAK bool sched_house_waits(const struct vcpu *v)
 {
+    (void)v;
     return false;
 }
 

@@ -19,6 +19,7 @@
 #include "kernel/option.h"
 #include "kernel/page.h"
 #include "kernel/time.h"
+#include "kernel/vcpu.h"
 #include "kernel/vm.h"
 #include "kernel/x86.h"
 #include "tests/unit/host_stubs.h"
@@ -34,9 +35,9 @@ static char shown[TEXT_MAX], port[TEXT_MAX], got[4096], keys[4096];
 static size_t shown_length, port_length, got_length, keys_length, room, key_room;
 static const char *typed;
 static size_t typed_left;
-static unsigned kicks, redraws;
+static unsigned kicks, redraws, yields;
 static uint64_t now;
-static bool mux;
+static bool mux, polled, monitor_used;
 static char log_bytes[4096];
 bool log_panicking;
 
@@ -75,6 +76,28 @@ int hostcon_read(void)
         return -1;
     typed_left--;
     return (uint8_t)*typed++;
+}
+
+bool hostcon_has_input(void)
+{
+    return typed_left > 0;
+}
+
+bool hostcon_polled(void)
+{
+    return polled;
+}
+
+bool monitor_polled(void)
+{
+    return monitor_used;
+}
+
+void vcpu_request(struct vcpu *vcpu, uint32_t request)
+{
+    (void)vcpu;
+    assert_int_equal(request, VCPU_REQ_YIELD);
+    yields++;
 }
 
 void monitor_key(uint8_t byte)
@@ -213,7 +236,8 @@ static int setup(void **state)
     (void)state;
     host_pages_init(8 * PAGE_SIZE, 4 << 20);
     memset(present, 0, sizeof(present));
-    got_length = keys_length = kicks = 0;
+    got_length = keys_length = kicks = yields = 0;
+    polled = monitor_used = false;
     room = key_room = sizeof(got);
     mux = true;
     console_show_log();
@@ -298,15 +322,12 @@ static void test_a_chatty_guest_loses_nothing(void **state)
 
 static void test_showing_is_not_more_often_than_needed(void **state)
 {
-    uint64_t before;
-
     (void)state;
     console_show_vm(&vms[0]);
     pass();
     forget_output();
     console_input();
-    before = console_deadline();
-    assert_true(before > now);
+    assert_true(console_deadline() > now);
     say(0, "a");
     now += 10000000;
     console_poll();
@@ -318,6 +339,46 @@ static void test_showing_is_not_more_often_than_needed(void **state)
     now += 2000000;
     console_poll();
     assert_string_equal(shown, "ab");
+}
+
+/* A poll is an exit of whoever runs on CPU 0. */
+static void test_polling_only_where_no_interrupt_comes(void **state)
+{
+    static struct vcpu running;
+
+    (void)state;
+    console_show_vm(&vms[0]);
+    pass();
+    assert_true(console_deadline() == VTIMER_OFF);
+    polled = true;
+    assert_true(console_deadline() == now + 10000000);
+    polled = false;
+    room = 0;
+    type_bytes("a", 1);
+    assert_true(console_deadline() == VTIMER_OFF); /* the device will ask for it */
+    vms[0].state = VM_READY;
+    room = 2;
+    lock_acquire(&vms[0].lock);
+    vdev_console_ready(&devices[0]);
+    lock_release(&vms[0].lock);
+    type_bytes("b", 1);
+    assert_true(console_deadline() == now + 10000000);
+    vms[0].state = VM_RUNNING;
+    pass();
+    assert_true(console_deadline() == VTIMER_OFF);
+    console_show_monitor();
+    assert_true(console_deadline() == VTIMER_OFF);
+    monitor_used = true;
+    assert_true(console_deadline() == now + 10000000);
+    typed_left = 1;
+    assert_int_equal(console_deadline(), 0);
+    typed_left = 0;
+    console_show_vm(&vms[0]);
+    pass();
+    this_cpu()->current = &running;
+    say(0, "c");
+    this_cpu()->current = NULL;
+    assert_int_equal(yields, 1);
 }
 
 /* Takes the stream apart as scripts/mux.py does. */
@@ -559,6 +620,7 @@ int main(void)
         T(test_the_oldest_output_is_lost),
         T(test_a_chatty_guest_loses_nothing),
         T(test_showing_is_not_more_often_than_needed),
+        T(test_polling_only_where_no_interrupt_comes),
         T(test_mux),
         T(test_the_screen_is_no_part_of_the_log),
         T(test_typing_reaches_the_vm_on_screen),
