@@ -77,6 +77,7 @@
 #define CPUID_7_ECX_UMIP (1u << 2)
 #define CPUID_7_ECX_PKU (1u << 3)
 #define CPUID_7_ECX_WAITPKG (1u << 5)
+#define CPUID_7_ECX_CET_SS (1u << 7)
 #define CPUID_7_ECX_LA57 (1u << 16)
 #define CPUID_7_ECX_RDPID (1u << 22)
 #define CPUID_7_ECX_BUS_LOCK_DETECT (1u << 24)
@@ -94,7 +95,7 @@
 #define CPUID_D1_EAX_XGETBV1 (1u << 2)
 #define CPUID_D1_EAX_XSAVES (1u << 3)
 
-/* Leaves 0x80000001, 7, 8 */
+/* Leaves 0x80000001, 7, 8, 0xa */
 #define CPUID_80000001_ECX_LAHF (1u << 0)
 #define CPUID_80000001_ECX_SVM (1u << 2)
 #define CPUID_80000001_ECX_LZCNT (1u << 5)
@@ -108,5 +109,6 @@
 #define CPUID_80000008_EBX_IBPB (1u << 12)
 #define CPUID_80000008_EBX_IBRS (1u << 14)
 #define CPUID_80000008_EBX_STIBP (1u << 15)
+#define CPUID_8000000A_EDX_FLUSH_BY_ASID (1u << 6)
 
 #endif

@@ -5,91 +5,31 @@
  * vmx/decode.c vmx/intercept.c vmx/apicv.c vmx/ept.c kernel/page.c tests/unit/fake_vmx.c
  * tests/unit/host_stubs.c */
 /* flags: -Wl,--wrap=log_printf */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/unit/vmx_case.h"
 
-#include <cmocka.h>
-
-#include "tests/unit/fake_vmx.h"
-#include "tests/unit/host_stubs.h"
-
-#define RIP 0x1234
-#define EVENT(type, vector) (INTR_VALID | (uint64_t)(type) << INTR_TYPE_SHIFT | (vector))
-
-static struct vcpu *const v = &fake_vmx.vcpu;
-static struct vmexit last;
-
-static void put(enum vmcs_field field, uint64_t value)
-{
-    fake_vmx.vmcs[field] = value;
-}
-
-static uint64_t get(enum vmcs_field field)
-{
-    return fake_vmx.vmcs[field];
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    fake_vmx_reset();
-    fake_vmx_create();
-    memset(&last, 0xee, sizeof(last)); /* the run loop does not clear it */
-    put(VMCS_GUEST_RIP, RIP);
-    put(VMCS_EXIT_INSN_LENGTH, 3);
-    return 0;
-}
-
-/* An exit with these fields, through vmx_run. */
-static const struct vmexit *exit_with(uint32_t reason, uint64_t qualification)
-{
-    put(VMCS_EXIT_REASON, reason);
-    put(VMCS_EXIT_QUALIFICATION, qualification);
-    vmx_run(v, &last);
-    return &last;
-}
+#define INSN(reason, kind) { VMX_EXIT_##reason, #reason, EXIT_##kind, CASE_LENGTH }
+#define OTHER(reason, kind) { VMX_EXIT_##reason, #reason, EXIT_##kind, 0 }
 
 static void kinds(void **state)
 {
-    static const struct {
-        uint32_t reason;
-        enum exit_kind kind;
-        uint8_t length;
-    } rows[] = {
-        { VMX_EXIT_CPUID, EXIT_CPUID, 3 },           { VMX_EXIT_HLT, EXIT_HLT, 3 },
-        { VMX_EXIT_VMCALL, EXIT_HYPERCALL, 3 },      { VMX_EXIT_RDMSR, EXIT_MSR_READ, 3 },
-        { VMX_EXIT_WRMSR, EXIT_MSR_WRITE, 3 },       { VMX_EXIT_CR, EXIT_CR, 3 },
-        { VMX_EXIT_IO, EXIT_IO, 3 },                 { VMX_EXIT_XSETBV, EXIT_XSETBV, 3 },
-        { VMX_EXIT_PAUSE, EXIT_PAUSE, 3 },           { VMX_EXIT_INVD, EXIT_CACHE, 3 },
-        { VMX_EXIT_WBINVD, EXIT_CACHE, 3 },          { VMX_EXIT_RDPMC, EXIT_RDPMC, 3 },
-        { VMX_EXIT_XSAVES, EXIT_FORBIDDEN, 3 },      { VMX_EXIT_VMXON, EXIT_UNDEFINED, 3 },
-        { VMX_EXIT_VMLAUNCH, EXIT_UNDEFINED, 3 },    { VMX_EXIT_VMREAD, EXIT_UNDEFINED, 3 },
-        { VMX_EXIT_VMWRITE, EXIT_UNDEFINED, 3 },     { VMX_EXIT_VMPTRLD, EXIT_UNDEFINED, 3 },
-        { VMX_EXIT_INVEPT, EXIT_UNDEFINED, 3 },      { VMX_EXIT_INVVPID, EXIT_UNDEFINED, 3 },
-        { VMX_EXIT_GETSEC, EXIT_UNDEFINED, 3 },      { VMX_EXIT_MONITOR, EXIT_UNDEFINED, 3 },
-        { VMX_EXIT_MWAIT, EXIT_UNDEFINED, 3 },       { VMX_EXIT_VMFUNC, EXIT_UNDEFINED, 3 },
-        { VMX_EXIT_SEAMCALL, EXIT_UNDEFINED, 3 },    { VMX_EXIT_ENCLS, EXIT_UNDEFINED, 3 },
-        { VMX_EXIT_EXTERNAL_INTERRUPT, EXIT_INTERRUPT, 0 },
-        { VMX_EXIT_TRIPLE_FAULT, EXIT_TRIPLE_FAULT, 0 },
-        { VMX_EXIT_INIT, EXIT_NONE, 0 },             { VMX_EXIT_SIPI, EXIT_UNKNOWN, 0 },
-        { VMX_EXIT_IRQ_WINDOW, EXIT_IRQ_WINDOW, 0 }, { VMX_EXIT_NMI_WINDOW, EXIT_NMI_WINDOW, 0 },
-        { VMX_EXIT_TASK_SWITCH, EXIT_TASK_SWITCH, 0 },
-        { VMX_EXIT_EPT_VIOLATION, EXIT_MEMORY, 0 },  { VMX_EXIT_BUS_LOCK, EXIT_BUS_LOCK, 0 },
-        { VMX_EXIT_PREEMPTION_TIMER, EXIT_TIMER, 0 },
-        { VMX_EXIT_VIRTUAL_EOI, EXIT_APIC_EOI, 0 },  { VMX_EXIT_APIC_WRITE, EXIT_APIC_WRITE, 0 },
-        { VMX_EXIT_RDTSC, EXIT_UNKNOWN, 0 },         { VMX_EXIT_DR, EXIT_UNKNOWN, 0 },
-        { VMX_EXIT_INVLPG, EXIT_UNKNOWN, 0 },        { VMX_EXIT_MTF, EXIT_UNKNOWN, 0 },
+    static const struct decode_row rows[] = {
+        INSN(CPUID, CPUID), INSN(HLT, HLT), INSN(VMCALL, HYPERCALL), INSN(RDMSR, MSR_READ),
+        INSN(WRMSR, MSR_WRITE), INSN(CR, CR), INSN(IO, IO), INSN(XSETBV, XSETBV),
+        INSN(PAUSE, PAUSE), INSN(INVD, CACHE), INSN(WBINVD, CACHE), INSN(RDPMC, RDPMC),
+        INSN(XSAVES, FORBIDDEN), INSN(VMXON, UNDEFINED), INSN(VMLAUNCH, UNDEFINED),
+        INSN(VMREAD, UNDEFINED), INSN(VMWRITE, UNDEFINED), INSN(VMPTRLD, UNDEFINED),
+        INSN(INVEPT, UNDEFINED), INSN(INVVPID, UNDEFINED), INSN(GETSEC, UNDEFINED),
+        INSN(MONITOR, UNDEFINED), INSN(MWAIT, UNDEFINED), INSN(VMFUNC, UNDEFINED),
+        INSN(SEAMCALL, UNDEFINED), INSN(ENCLS, UNDEFINED),
+        OTHER(EXTERNAL_INTERRUPT, INTERRUPT), OTHER(TRIPLE_FAULT, TRIPLE_FAULT), OTHER(INIT, NONE),
+        OTHER(SIPI, UNKNOWN), OTHER(IRQ_WINDOW, IRQ_WINDOW), OTHER(NMI_WINDOW, NMI_WINDOW),
+        OTHER(TASK_SWITCH, TASK_SWITCH), OTHER(EPT_VIOLATION, MEMORY), OTHER(BUS_LOCK, BUS_LOCK),
+        OTHER(PREEMPTION_TIMER, TIMER), OTHER(VIRTUAL_EOI, APIC_EOI), OTHER(APIC_WRITE, APIC_WRITE),
+        OTHER(RDTSC, UNKNOWN), OTHER(DR, UNKNOWN), OTHER(INVLPG, UNKNOWN), OTHER(MTF, UNKNOWN),
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        setup(state);
-        exit_with(rows[i].reason, 0);
-        assert_int_equal(last.kind, rows[i].kind);
-        assert_int_equal(last.code, rows[i].reason);
-        assert_int_equal(last.length, rows[i].length);
-    }
+    (void)state;
+    assert_kinds(rows, ARRAY_SIZE(rows));
 }
 
 static void reasons_beyond_the_manual(void **state)
@@ -118,17 +58,17 @@ static void copies_with_an_instruction(void **state)
     put(VMCS_GUEST_RFLAGS, RFLAGS_FIXED1 | RFLAGS_TF);
     put(VMCS_GUEST_INTERRUPTIBILITY, BLOCKING_STI);
     exit_with(VMX_EXIT_CPUID, 0);
-    assert_int_equal(v->rip, RIP);
+    assert_int_equal(v->rip, CASE_RIP);
     assert_int_equal(v->rflags, RFLAGS_FIXED1 | RFLAGS_TF);
     assert_int_equal(v->shadow & VCPU_SHADOW_MASK, BLOCKING_STI);
     /* and are written at the next entry only */
     v->rip += 2;
     v->shadow = 0;
     v->dirty = VCPU_DIRTY_RIP | VCPU_DIRTY_SHADOW;
-    assert_int_equal(get(VMCS_GUEST_RIP), RIP);
+    assert_int_equal(get(VMCS_GUEST_RIP), CASE_RIP);
     put(VMCS_GUEST_INTERRUPTIBILITY, BLOCKING_STI | BLOCKING_NMI);
     exit_with(VMX_EXIT_EXTERNAL_INTERRUPT, 0);
-    assert_int_equal(get(VMCS_GUEST_RIP), RIP + 2);
+    assert_int_equal(get(VMCS_GUEST_RIP), CASE_RIP + 2);
     assert_int_equal(get(VMCS_GUEST_INTERRUPTIBILITY), BLOCKING_NMI);
     assert_int_equal(v->dirty, 0);
     /* after an exit without an instruction they are read when asked for */
@@ -158,30 +98,20 @@ static void io(void **state)
 {
     (void)state;
     exit_with(VMX_EXIT_IO, 0x3f8ull << 16 | 0);
-    assert_int_equal(last.io.port, 0x3f8);
-    assert_int_equal(last.io.size, 1);
-    assert_false(last.io.in || last.io.string || last.io.rep);
+    assert_io(0x3f8, 1, false, false, false);
     exit_with(VMX_EXIT_IO, 0xcfcull << 16 | 3 | 8);
-    assert_int_equal(last.io.port, 0xcfc);
-    assert_int_equal(last.io.size, 4);
-    assert_true(last.io.in);
+    assert_io(0xcfc, 4, true, false, false);
     exit_with(VMX_EXIT_IO, 0xffffull << 16 | 1 | 16 | 32);
-    assert_int_equal(last.io.port, 0xffff);
-    assert_int_equal(last.io.size, 2);
-    assert_true(last.io.string && last.io.rep && !last.io.in);
+    assert_io(0xffff, 2, false, true, true);
 }
 
 static void cr(void **state)
 {
     (void)state;
     exit_with(VMX_EXIT_CR, 4 | 0 << 4 | 15 << 8);
-    assert_int_equal(last.cr.number, 4);
-    assert_true(last.cr.write && !last.cr.clts && !last.cr.lmsw);
-    assert_int_equal(last.cr.gpr, R15);
+    assert_mov_cr(4, true, R15);
     exit_with(VMX_EXIT_CR, 8 | 1 << 4 | 3 << 8);
-    assert_int_equal(last.cr.number, 8);
-    assert_false(last.cr.write);
-    assert_int_equal(last.cr.gpr, RBX);
+    assert_mov_cr(8, false, RBX);
     exit_with(VMX_EXIT_CR, 2 << 4);
     assert_true(last.cr.clts && !last.cr.write && !last.cr.lmsw);
     exit_with(VMX_EXIT_CR, 3 << 4 | 0xfff1ull << 16);
@@ -194,13 +124,13 @@ static void memory(void **state)
     (void)state;
     put(VMCS_GUEST_PHYSICAL_ADDRESS, 0xfee00080);
     exit_with(VMX_EXIT_EPT_VIOLATION, EPTQ_READ | EPTQ_LINEAR_VALID | EPTQ_NOT_PAGE_WALK);
-    assert_int_equal(last.memory.gpa, 0xfee00080);
-    assert_true(last.memory.read && !last.memory.write && !last.memory.fetch);
-    assert_true(last.memory.gva_valid && !last.memory.page_walk && !last.memory.present);
+    assert_memory(0xfee00080, 'r', false, false);
+    assert_true(last.memory.gva_valid);
     exit_with(VMX_EXIT_EPT_VIOLATION, EPTQ_WRITE | EPTQ_LINEAR_VALID | BIT(3));
-    assert_true(last.memory.write && last.memory.page_walk && last.memory.present);
+    assert_memory(0xfee00080, 'w', true, true);
     exit_with(VMX_EXIT_EPT_VIOLATION, EPTQ_FETCH);
-    assert_true(last.memory.fetch && !last.memory.gva_valid && !last.memory.page_walk);
+    assert_memory(0xfee00080, 'x', false, false);
+    assert_false(last.memory.gva_valid);
     expect_assert_failure(exit_with(VMX_EXIT_EPT_MISCONFIG, 0));
 }
 

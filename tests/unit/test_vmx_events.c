@@ -5,51 +5,7 @@
  * vmx/decode.c vmx/intercept.c vmx/apicv.c vmx/ept.c kernel/page.c tests/unit/fake_vmx.c
  * tests/unit/host_stubs.c */
 /* flags: -Wl,--wrap=log_printf */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "tests/unit/fake_vmx.h"
-#include "tests/unit/host_stubs.h"
-
-#define RIP 0x1234
-#define EVENT(type, vector) (INTR_VALID | (uint64_t)(type) << INTR_TYPE_SHIFT | (vector))
-
-static struct vcpu *const v = &fake_vmx.vcpu;
-static struct vmexit last;
-
-static void put(enum vmcs_field field, uint64_t value)
-{
-    fake_vmx.vmcs[field] = value;
-}
-
-static uint64_t get(enum vmcs_field field)
-{
-    return fake_vmx.vmcs[field];
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    fake_vmx_reset();
-    fake_vmx_create();
-    memset(&last, 0xee, sizeof(last)); /* the run loop does not clear it */
-    put(VMCS_GUEST_RIP, RIP);
-    put(VMCS_EXIT_INSN_LENGTH, 3);
-    return 0;
-}
-
-/* An exit with these fields, through vmx_run. */
-static const struct vmexit *exit_with(uint32_t reason, uint64_t qualification)
-{
-    put(VMCS_EXIT_REASON, reason);
-    put(VMCS_EXIT_QUALIFICATION, qualification);
-    vmx_run(v, &last);
-    return &last;
-}
+#include "tests/unit/vmx_case.h"
 
 /* SDM 3C, "Information for VM Exits That Occur During Event Delivery" */
 static void interrupted_events_come_again(void **state)
@@ -73,9 +29,7 @@ static void interrupted_events_come_again(void **state)
         put(VMCS_IDT_VECTORING_INFO, rows[i].info);
         put(VMCS_IDT_VECTORING_ERROR, 0x1234);
         exit_with(VMX_EXIT_EPT_VIOLATION, 0);
-        assert_int_equal(v->event.type, rows[i].type);
-        assert_int_equal(v->event.vector, rows[i].info & 0xff);
-        assert_int_equal(v->event.has_error_code, (bool)(rows[i].info & INTR_ERROR_CODE));
+        assert_event(v, rows[i].type, rows[i].info & 0xff, rows[i].info & INTR_ERROR_CODE);
         assert_int_equal(v->event.length, rows[i].length);
         /* injecting it writes the same words again */
         vmx_inject(v);
