@@ -27,4 +27,15 @@ static inline void bytewise_write(struct vdev *dev, uint64_t offset, unsigned si
         write(dev, (unsigned)offset + i, (uint8_t)(value >> (8 * i)));
 }
 
+/* Defines NAME_read and NAME_write for vdev_ports() over functions that take one register. */
+#define BYTEWISE_PORTS(name, read, write)                                                          \
+    static uint64_t name##_read(struct vdev *dev, uint64_t offset, unsigned size)                  \
+    {                                                                                              \
+        return bytewise_read(dev, offset, size, read);                                             \
+    }                                                                                              \
+    static void name##_write(struct vdev *dev, uint64_t offset, unsigned size, uint64_t value)     \
+    {                                                                                              \
+        bytewise_write(dev, offset, size, value, write);                                           \
+    }
+
 #endif

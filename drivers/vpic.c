@@ -68,13 +68,6 @@ void vpic_line(struct vm *vm, unsigned irq, bool level)
     vpic_update(dev);
 }
 
-bool vpic_output(struct vm *vm)
-{
-    struct vdev *dev = vpic_of(vm);
-
-    return dev && ((const struct vpic *)dev->state)->output;
-}
-
 /* One INTA sequence of a controller: the line that it puts on the bus. */
 static unsigned pic_acknowledge(struct vpic *vpic, unsigned chip)
 {
@@ -126,29 +119,19 @@ static void vpic_write(struct vdev *dev, unsigned chip, uint64_t offset, uint64_
 }
 
 /* Wide accesses to command and data register at once have no meaning: the low byte counts. */
-static uint64_t master_read(struct vdev *dev, uint64_t offset, unsigned size)
-{
-    (void)size;
-    return vpic_read(dev, MASTER, offset);
-}
-
-static void master_write(struct vdev *dev, uint64_t offset, unsigned size, uint64_t value)
-{
-    (void)size;
-    vpic_write(dev, MASTER, offset, value);
-}
-
-static uint64_t slave_read(struct vdev *dev, uint64_t offset, unsigned size)
-{
-    (void)size;
-    return vpic_read(dev, SLAVE, offset);
-}
-
-static void slave_write(struct vdev *dev, uint64_t offset, unsigned size, uint64_t value)
-{
-    (void)size;
-    vpic_write(dev, SLAVE, offset, value);
-}
+#define PIC_PORTS(name, chip)                                                                      \
+    static uint64_t name##_read(struct vdev *dev, uint64_t offset, unsigned size)                  \
+    {                                                                                              \
+        (void)size;                                                                                \
+        return vpic_read(dev, chip, offset);                                                       \
+    }                                                                                              \
+    static void name##_write(struct vdev *dev, uint64_t offset, unsigned size, uint64_t value)     \
+    {                                                                                              \
+        (void)size;                                                                                \
+        vpic_write(dev, chip, offset, value);                                                      \
+    }
+PIC_PORTS(master, MASTER)
+PIC_PORTS(slave, SLAVE)
 
 static uint8_t elcr_read_byte(struct vdev *dev, unsigned reg)
 {
@@ -166,15 +149,7 @@ static void elcr_write_byte(struct vdev *dev, unsigned reg, uint8_t value)
     vpic_update(dev);
 }
 
-static uint64_t elcr_read(struct vdev *dev, uint64_t offset, unsigned size)
-{
-    return bytewise_read(dev, offset, size, elcr_read_byte);
-}
-
-static void elcr_write(struct vdev *dev, uint64_t offset, unsigned size, uint64_t value)
-{
-    bytewise_write(dev, offset, size, value, elcr_write_byte);
-}
+BYTEWISE_PORTS(elcr, elcr_read_byte, elcr_write_byte)
 
 static int vpic_init(struct vdev *dev)
 {

@@ -15,9 +15,6 @@ struct vm;
 /* Drives input `irq` (0 to 15); others are ignored. */
 void vpic_line(struct vm *vm, unsigned irq, bool level);
 
-/* Is INTR asserted? */
-bool vpic_output(struct vm *vm);
-
 /* The processor's two INTA cycles: the vector (a spurious one when the request has gone meanwhile),
  * or -1 on a machine without PIC. */
 int vpic_acknowledge(struct vm *vm);

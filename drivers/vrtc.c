@@ -188,15 +188,7 @@ static void rtc_write(struct vdev *dev, unsigned reg, uint8_t value)
         rtc->ram[rtc->index] = value;
 }
 
-static uint64_t rtc_ports_read(struct vdev *dev, uint64_t offset, unsigned size)
-{
-    return bytewise_read(dev, offset, size, rtc_read);
-}
-
-static void rtc_ports_write(struct vdev *dev, uint64_t offset, unsigned size, uint64_t value)
-{
-    bytewise_write(dev, offset, size, value, rtc_write);
-}
+BYTEWISE_PORTS(rtc_ports, rtc_read, rtc_write)
 
 static void rtc_put16(struct rtc *rtc, unsigned at, uint64_t value)
 {

@@ -259,15 +259,7 @@ static void uart_write(struct vdev *dev, unsigned reg, uint8_t value)
         uart->scr = value;
 }
 
-static uint64_t uart_ports_read(struct vdev *dev, uint64_t offset, unsigned size)
-{
-    return bytewise_read(dev, offset, size, uart_read);
-}
-
-static void uart_ports_write(struct vdev *dev, uint64_t offset, unsigned size, uint64_t value)
-{
-    bytewise_write(dev, offset, size, value, uart_write);
-}
+BYTEWISE_PORTS(uart_ports, uart_read, uart_write)
 
 static int uart_init(struct vdev *dev)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Registers of the 16550A. Source: National PC16550D data sheet, "Registers". */
+/* Registers of the 16550A, virtual and physical. Source: National PC16550D data sheet. */
 #ifndef DRIVERS_VUART_REGS_H
 #define DRIVERS_VUART_REGS_H
 
@@ -31,6 +31,7 @@ enum uart_register {
 
 #define FCR_ENABLE 0x01
 #define FCR_CLEAR_RX 0x02
+#define FCR_CLEAR_TX 0x04
 #define FCR_TRIGGER_SHIFT 6
 
 #define LCR_DLAB 0x80

@@ -194,25 +194,8 @@ static void status_write(struct vdev *dev, uint64_t offset, unsigned size, uint6
     vga->feature = (uint8_t)value;
 }
 
-static uint64_t vga_ports_read(struct vdev *dev, uint64_t offset, unsigned size)
-{
-    return bytewise_read(dev, offset, size, vga_read);
-}
-
-static void vga_ports_write(struct vdev *dev, uint64_t offset, unsigned size, uint64_t value)
-{
-    bytewise_write(dev, offset, size, value, vga_write);
-}
-
-static uint64_t crtc_ports_read(struct vdev *dev, uint64_t offset, unsigned size)
-{
-    return bytewise_read(dev, offset, size, crtc_read);
-}
-
-static void crtc_ports_write(struct vdev *dev, uint64_t offset, unsigned size, uint64_t value)
-{
-    bytewise_write(dev, offset, size, value, crtc_write);
-}
+BYTEWISE_PORTS(vga_ports, vga_read, vga_write)
+BYTEWISE_PORTS(crtc_ports, crtc_read, crtc_write)
 
 static int vga_init(struct vdev *dev)
 {

@@ -9,7 +9,7 @@
 
 /* Interrupt stack table slots: events that may come at any instruction have their own stacks.
  * IST_FAULT serves the exceptions that are always fatal, so that they are reported even when RSP
- * was no stack (vmx/enter.S pops registers by it). */
+ * was no stack (the backend's entry code pops registers by it). */
 #define IST_NMI 1
 #define IST_DF 2
 #define IST_MC 3

@@ -73,16 +73,6 @@ void lock_acquire(struct lock *lock)
     lock_push(cpu, lock);
 }
 
-bool lock_try(struct lock *lock)
-{
-    struct cpu *cpu = this_cpu();
-
-    if (!lock_take(lock, lock_owner(cpu)))
-        return false;
-    lock_push(cpu, lock);
-    return true;
-}
-
 void lock_release(struct lock *lock)
 {
     struct cpu *cpu = this_cpu();

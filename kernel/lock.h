@@ -37,7 +37,6 @@ struct lock {
 
 void lock_init(struct lock *lock, enum lock_rank rank, const char *name);
 void lock_acquire(struct lock *lock);
-bool lock_try(struct lock *lock); /* false: someone has it; any rank */
 void lock_release(struct lock *lock);
 bool lock_held(const struct lock *lock); /* by this CPU */
 

@@ -8,10 +8,22 @@
 
 #include "kernel/log.h"
 
-static const struct check_group *const groups[] = {
-    &check_execution,     &check_exit,         &check_entry,     &check_host,
-    &check_host_segments, &check_host_size,    &check_guest,     &check_guest_segments,
-    &check_guest_tables,  &check_guest_rip,    &check_guest_state, &check_guest_pdptes,
+static const struct {
+    const char *section; /* of SDM 3C, "VM Entries" */
+    void (*check)(struct check *c);
+} sections[] = {
+    { "VM-Execution Control Fields", check_execution },
+    { "VM-Exit Control Fields", check_exit },
+    { "VM-Entry Control Fields", check_entry },
+    { "Checks on Host Control Registers, MSRs, and SSP", check_host },
+    { "Checks on Host Segment and Descriptor-Table Registers", check_host_segments },
+    { "Checks Related to Address-Space Size", check_host_size },
+    { "Checks on Guest Control Registers, Debug Registers, and MSRs", check_guest },
+    { "Checks on Guest Segment Registers", check_guest_segments },
+    { "Checks on Guest Descriptor-Table Registers", check_guest_tables },
+    { "Checks on Guest RIP, RFLAGS, and SSP", check_guest_rip },
+    { "Checks on Guest Non-Register State", check_guest_state },
+    { "Checks on Guest Page-Directory-Pointer-Table Entries", check_guest_pdptes },
 };
 
 /* What to look at when every rule holds. */
@@ -42,6 +54,12 @@ bool check_physical_page(uint64_t address)
     return check_physical(address) && address % PAGE_SIZE == 0;
 }
 
+bool check_msr_area(enum vmcs_field count, enum vmcs_field address)
+{
+    return !vmcs_read(count) ||
+           (vmcs_read(address) % 16 == 0 && check_physical(vmcs_read(address)));
+}
+
 bool check_pat(uint64_t pat)
 {
     for (unsigned shift = 0; shift < 64; shift += 8) {
@@ -62,6 +80,15 @@ bool check_fixed(uint64_t value, uint64_t fixed0, uint64_t fixed1)
     return (value & fixed0) == fixed0 && !(value & ~fixed1);
 }
 
+/* A capability MSR has the bits that must be 1 in its low half, those that may in its high half. */
+bool check_controls(enum vmcs_field field, uint32_t msr, uint32_t true_msr)
+{
+    bool has_true = x86_rdmsr(MSR_IA32_VMX_BASIC) & VMX_BASIC_TRUE_CONTROLS;
+    uint64_t capability = x86_rdmsr(has_true ? true_msr : msr);
+
+    return check_fixed(vmcs_read(field), capability & UINT32_MAX, capability >> 32);
+}
+
 static void show(uint16_t field)
 {
     const char *name = vmx_field_name(field);
@@ -70,83 +97,30 @@ static void show(uint16_t field)
                (unsigned long long)vmcs_read((enum vmcs_field)field));
 }
 
-static void title(const struct vcpu *v, const struct check_group *group,
-                  const struct check_rule *rule)
+void check_rule(struct check *c, bool holds, const char *text, const uint16_t *fields)
 {
-    log_printf("%s: broken: %s (SDM 3C, \"%s\")\n", v->vm->name, rule->text, group->section);
-}
-
-static unsigned judge_values(const struct vcpu *v, const struct check_group *group,
-                             const struct check_rule *rule)
-{
-    unsigned broken = 0;
-
-    for (unsigned i = 0; i < CHECK_FIELDS && rule->fields[i]; i++) {
-        if (rule->value(vmcs_read((enum vmcs_field)rule->fields[i])))
-            continue;
-        if (!broken++)
-            title(v, group, rule);
-        show(rule->fields[i]);
-    }
-    return broken > 0;
-}
-
-static unsigned judge_segments(const struct vcpu *v, const struct check_group *group,
-                               const struct check_rule *rule)
-{
-    unsigned broken = 0;
-
-    for (unsigned seg = 0; seg < VSEG_GDTR; seg++) {
-        if (!(rule->segments & BIT(seg)) || rule->segment((enum vseg)seg))
-            continue;
-        if (!broken++)
-            title(v, group, rule);
-        show((uint16_t)VMCS_SEG_SELECTOR(seg));
-        show((uint16_t)VMCS_SEG_ACCESS(seg));
-        show((uint16_t)VMCS_SEG_LIMIT(seg));
-        show((uint16_t)VMCS_SEG_BASE(seg));
-    }
-    return broken > 0;
-}
-
-/* 1: it is broken, and was shown. */
-static unsigned judge(const struct vcpu *v, const struct check_group *group,
-                      const struct check_rule *rule)
-{
-    if (rule->when && !rule->when())
-        return 0;
-    if (rule->value)
-        return judge_values(v, group, rule);
-    if (rule->segment)
-        return judge_segments(v, group, rule);
-    if (rule->whole())
-        return 0;
-    title(v, group, rule);
-    for (unsigned i = 0; i < CHECK_FIELDS && rule->fields[i]; i++)
-        show(rule->fields[i]);
-    return 1;
+    if (holds)
+        return;
+    c->broken++;
+    log_printf("%s: broken: %s (SDM 3C, \"%s\")\n", c->vcpu->vm->name, text, c->section);
+    while (*fields)
+        show(*fields++);
 }
 
 /* SDM 3C, "VM Instruction Error Numbers": those of VMLAUNCH and VMRESUME */
-static const struct {
-    uint32_t number;
-    const char *text;
-} errors[] = {
-    { 4, "VMLAUNCH of a VMCS that is not clear" },
-    { 5, "VMRESUME of a VMCS that was not launched" },
-    { 6, "VMRESUME after VMXOFF" },
-    { 7, "invalid control field" },
-    { 8, "invalid host-state field" },
-    { 26, "events blocked by MOV SS" },
-};
-
 static const char *error_text(uint64_t number)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
-        if (errors[i].number == number)
-            return errors[i].text;
-    }
-    return "another VM-instruction error";
+    static const char *const texts[] = {
+        [4] = "VMLAUNCH of a VMCS that is not clear",
+        [5] = "VMRESUME of a VMCS that was not launched",
+        [6] = "VMRESUME after VMXOFF",
+        [7] = "invalid control field",
+        [8] = "invalid host-state field",
+        [26] = "events blocked by MOV SS",
+    };
+    const char *text = number < ARRAY_SIZE(texts) ? texts[number] : NULL;
+
+    return text ? text : "another VM-instruction error";
 }
 
 /* SDM 3C, "VM-Entry Failures During or After Loading Guest State" */
@@ -168,16 +142,16 @@ static const char *reason_text(uint32_t reason)
 
 void vmx_explain_entry_failure(struct vcpu *v, uint32_t reason)
 {
-    unsigned broken = 0;
+    struct check c = { .vcpu = v };
 
     log_printf("%s: VM entry of vCPU %u failed: %s (reason 0x%x, qualification 0x%llx)\n",
                v->vm->name, v->id, reason_text(reason), reason,
                (unsigned long long)(reason ? vmcs_read(VMCS_EXIT_QUALIFICATION) : 0));
-    for (size_t g = 0; g < ARRAY_SIZE(groups); g++) {
-        for (size_t i = 0; i < groups[g]->count; i++)
-            broken += judge(v, groups[g], &groups[g]->rules[i]);
+    for (size_t i = 0; i < ARRAY_SIZE(sections); i++) {
+        c.section = sections[i].section;
+        sections[i].check(&c);
     }
-    if (broken)
+    if (c.broken)
         return;
     log_printf("%s: no rule that is known here is broken\n", v->vm->name);
     for (size_t i = 0; i < ARRAY_SIZE(key_fields); i++)

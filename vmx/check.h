@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rules that a VMCS must keep for a VM entry to succeed, as tables (root mode, after a refusal
- * only). A rule reads the fields that it judges; fields that exist only with a control are read
- * behind a `when` that asks for the control.
+ * Rules that a VMCS must keep for a VM entry to succeed (root mode, after a refusal only): one
+ * function for each section of SDM 3C, "VM Entries", one RULE() for each rule. Fields that exist
+ * only with a control are read behind a question for that control.
  */
 #ifndef VMX_CHECK_H
 #define VMX_CHECK_H
@@ -11,84 +11,59 @@
 #include "vmx/vmx.h"
 #include "vmx/vmx_asm.h"
 
-#define CHECK_FIELDS 6u
-
-/* What must hold, in exactly one of the three ways. */
-struct check_rule {
-    const char *text;
-    bool (*when)(void); /* NULL: always */
-    bool (*value)(uint64_t value);       /* for each of `fields` on its own */
-    bool (*segment)(enum vseg segment);  /* for each segment in `segments`, a mask of BIT(vseg) */
-    bool (*whole)(void);
-    uint32_t segments;
-    uint16_t fields[CHECK_FIELDS]; /* judged or, with `whole`, shown when it is broken; 0: none */
+struct check {
+    const struct vcpu *vcpu;
+    const char *section;
+    unsigned broken; /* rules so far */
 };
 
-struct check_group {
-    const char *section; /* of SDM 3C, "VM Entries" */
-    const struct check_rule *rules;
-    size_t count;
-};
+void check_execution(struct check *c), check_exit(struct check *c), check_entry(struct check *c);
+void check_host(struct check *c), check_host_segments(struct check *c);
+void check_host_size(struct check *c), check_guest(struct check *c);
+void check_guest_segments(struct check *c), check_guest_tables(struct check *c);
+void check_guest_rip(struct check *c), check_guest_state(struct check *c);
+void check_guest_pdptes(struct check *c);
 
-extern const struct check_group check_execution, check_exit, check_entry;
-extern const struct check_group check_host, check_host_segments, check_host_size;
-extern const struct check_group check_guest, check_guest_segments, check_guest_tables;
-extern const struct check_group check_guest_rip, check_guest_state, check_guest_pdptes;
-
-#define CHECK_GROUP(name, section_, rules_)                                                        \
-    const struct check_group name = { (section_), (rules_), ARRAY_SIZE(rules_) }
+/* Logs a rule that does not hold, with the values of the fields that it judges; 0 ends them. */
+void check_rule(struct check *c, bool holds, const char *text, const uint16_t *fields);
+#define RULE(c, holds, text, ...)                                                                  \
+    check_rule((c), (holds), (text), (const uint16_t[]){ __VA_ARGS__, 0 })
+#define IMPLIES(condition, holds) (!(condition) || (holds))
+#define F(field) vmcs_read(VMCS_##field)
 
 /* Questions that several rules ask. */
-static inline bool check_bits(enum vmcs_field field, uint64_t bits)
+static inline uint64_t check_proc2(void)
 {
-    return (vmcs_read(field) & bits) == bits;
-}
-
-static inline bool check_proc2(uint64_t bits)
-{
-    return check_bits(VMCS_PROC_CONTROLS, PROC_SECONDARY) && check_bits(VMCS_PROC_CONTROLS2, bits);
+    return F(PROC_CONTROLS) & PROC_SECONDARY ? F(PROC_CONTROLS2) : 0;
 }
 
 static inline bool check_unrestricted(void)
 {
-    return check_proc2(PROC2_UNRESTRICTED_GUEST);
+    return check_proc2() & PROC2_UNRESTRICTED_GUEST;
 }
 
 static inline bool check_guest_ia32e(void)
 {
-    return check_bits(VMCS_ENTRY_CONTROLS, ENTRYC_GUEST_64);
+    return F(ENTRY_CONTROLS) & ENTRYC_GUEST_64;
 }
 
-static inline bool check_virtual_8086(void)
+/* An event of this type is injected. */
+static inline bool check_injects(enum intr_type type)
 {
-    return check_bits(VMCS_GUEST_RFLAGS, RFLAGS_VM);
-}
-
-static inline bool check_not_virtual_8086(void)
-{
-    return !check_virtual_8086();
-}
-
-/* An event is injected; and of this type. */
-static inline bool check_injects(void)
-{
-    return check_bits(VMCS_ENTRY_INTR_INFO, INTR_VALID);
-}
-
-static inline bool check_injects_type(enum intr_type type)
-{
-    uint64_t info = vmcs_read(VMCS_ENTRY_INTR_INFO);
+    uint64_t info = F(ENTRY_INTR_INFO);
 
     return (info & INTR_VALID) && (info >> INTR_TYPE_SHIFT & INTR_TYPE_MASK) == type;
 }
 
-/* Judgements of values, for `value` (vmx/check.c). */
+/* Judgements of values (vmx/check.c). */
 bool check_canonical(uint64_t address);
 bool check_physical(uint64_t address);      /* nothing above the physical-address width */
 bool check_physical_page(uint64_t address); /* and a page's start */
+bool check_msr_area(enum vmcs_field count, enum vmcs_field address);
 bool check_pat(uint64_t pat);
 bool check_efer(uint64_t efer); /* reserved bits only */
-/* Against a pair of IA32_VMX_CRn_FIXED MSRs. */
+/* Against a pair of IA32_VMX_CRn_FIXED MSRs; controls against their capability MSR. */
 bool check_fixed(uint64_t value, uint64_t fixed0, uint64_t fixed1);
+bool check_controls(enum vmcs_field field, uint32_t msr, uint32_t true_msr);
 
 #endif

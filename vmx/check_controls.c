@@ -3,150 +3,19 @@
 #include "vmx/check.h"
 #include "vmx/ept.h"
 
-/* A capability MSR: bits that must be 1 in its low half, that may be 1 in its high half. */
-static bool allowed(enum vmcs_field field, uint32_t msr, uint32_t true_msr)
-{
-    bool has_true = x86_rdmsr(MSR_IA32_VMX_BASIC) & VMX_BASIC_TRUE_CONTROLS;
-    uint64_t capability = x86_rdmsr(has_true ? true_msr : msr);
-
-    return check_fixed(vmcs_read(field), capability & UINT32_MAX, capability >> 32);
-}
-
-static bool pin_allowed(void)
-{
-    return allowed(VMCS_PIN_CONTROLS, MSR_IA32_VMX_PINBASED_CTLS, MSR_IA32_VMX_TRUE_PINBASED_CTLS);
-}
-
-static bool proc_allowed(void)
-{
-    return allowed(VMCS_PROC_CONTROLS, MSR_IA32_VMX_PROCBASED_CTLS,
-                   MSR_IA32_VMX_TRUE_PROCBASED_CTLS);
-}
-
-static bool proc2_allowed(void)
-{
-    return allowed(VMCS_PROC_CONTROLS2, MSR_IA32_VMX_PROCBASED_CTLS2,
-                   MSR_IA32_VMX_PROCBASED_CTLS2);
-}
-
-static bool exit_allowed(void)
-{
-    return allowed(VMCS_EXIT_CONTROLS, MSR_IA32_VMX_EXIT_CTLS, MSR_IA32_VMX_TRUE_EXIT_CTLS);
-}
-
-static bool has_secondary(void)
-{
-    return check_bits(VMCS_PROC_CONTROLS, PROC_SECONDARY);
-}
-
-static bool has_io_bitmaps(void)
-{
-    return check_bits(VMCS_PROC_CONTROLS, PROC_IO_BITMAPS);
-}
-
-static bool has_msr_bitmaps(void)
-{
-    return check_bits(VMCS_PROC_CONTROLS, PROC_MSR_BITMAPS);
-}
-
-static bool has_tpr_shadow(void)
-{
-    return check_bits(VMCS_PROC_CONTROLS, PROC_TPR_SHADOW);
-}
-
-static bool has_no_tpr_shadow(void)
-{
-    return !has_tpr_shadow() && has_secondary();
-}
-
-static bool has_delivery(void)
-{
-    return check_proc2(PROC2_INTERRUPT_DELIVERY);
-}
-
-static bool has_threshold(void)
-{
-    return has_tpr_shadow() && !has_delivery();
-}
-
-static bool has_apic_accesses(void)
-{
-    return check_proc2(PROC2_APIC_ACCESSES);
-}
-
-static bool has_posted_interrupts(void)
-{
-    return check_bits(VMCS_PIN_CONTROLS, PIN_POSTED_INTERRUPTS);
-}
-
-static bool has_vpid(void)
-{
-    return check_proc2(PROC2_VPID);
-}
-
-static bool has_ept(void)
-{
-    return check_proc2(PROC2_EPT);
-}
-
-static bool cr3_targets(uint64_t count)
-{
-    return count <= (x86_rdmsr(MSR_IA32_VMX_MISC) >> VMX_MISC_CR3_TARGETS_SHIFT &
-                     VMX_MISC_CR3_TARGETS_MASK);
-}
-
-static bool threshold(uint64_t value)
-{
-    return value <= 0xf;
-}
-
-static bool no_apic_virtualisation(uint64_t proc2)
-{
-    return !(proc2 & (PROC2_X2APIC_MODE | PROC2_APIC_REGISTERS | PROC2_INTERRUPT_DELIVERY));
-}
-
-static bool one_apic_mode(uint64_t proc2)
-{
-    return !(proc2 & PROC2_X2APIC_MODE) || !(proc2 & PROC2_APIC_ACCESSES);
-}
-
-/* Virtual NMIs need NMI exiting; the NMI window needs virtual NMIs. */
-static bool nmis(void)
-{
-    bool virtual_nmis = check_bits(VMCS_PIN_CONTROLS, PIN_VIRTUAL_NMI);
-
-    if (check_bits(VMCS_PROC_CONTROLS, PROC_NMI_WINDOW) && !virtual_nmis)
-        return false;
-    return !virtual_nmis || check_bits(VMCS_PIN_CONTROLS, PIN_NMI);
-}
-
-static bool external_exiting(uint64_t pin)
-{
-    return pin & PIN_EXTERNAL_INTERRUPT;
-}
-
-static bool posted(void)
-{
-    uint64_t descriptor = vmcs_read(VMCS_POSTED_INT_DESC);
-
-    return has_delivery() && check_bits(VMCS_EXIT_CONTROLS, EXITC_ACK_INTERRUPT) &&
-           vmcs_read(VMCS_POSTED_INT_VECTOR) <= INTR_VECTOR_MASK && descriptor % 64 == 0 &&
-           check_physical(descriptor);
-}
-
-static bool vpid(void)
-{
-    return vmcs_read(VMCS_VPID) != 0;
-}
-
-static bool needs_ept(uint64_t proc2)
-{
-    return !(proc2 & PROC2_UNRESTRICTED_GUEST) || (proc2 & PROC2_EPT);
-}
-
+#define TPR_THRESHOLD_MAX 0xfu
 #define EPTP_TYPE 7ull
 #define EPTP_WALK (7ull << 3)
 #define EPTP_RESERVED 0xf80ull
+
+static bool posted(uint64_t proc2)
+{
+    uint64_t descriptor = F(POSTED_INT_DESC);
+
+    return (proc2 & PROC2_INTERRUPT_DELIVERY) && (F(EXIT_CONTROLS) & EXITC_ACK_INTERRUPT) &&
+           F(POSTED_INT_VECTOR) <= INTR_VECTOR_MASK && descriptor % 64 == 0 &&
+           check_physical(descriptor);
+}
 
 static bool eptp(uint64_t value)
 {
@@ -161,78 +30,86 @@ static bool eptp(uint64_t value)
            !(value & EPTP_RESERVED) && check_physical(value);
 }
 
-static const struct check_rule execution_rules[] = {
-    { .text = "pin-based controls as IA32_VMX_PINBASED_CTLS allows",
-      .whole = pin_allowed, .fields = { VMCS_PIN_CONTROLS } },
-    { .text = "primary processor-based controls as IA32_VMX_PROCBASED_CTLS allows",
-      .whole = proc_allowed, .fields = { VMCS_PROC_CONTROLS } },
-    { .text = "secondary processor-based controls as IA32_VMX_PROCBASED_CTLS2 allows",
-      .when = has_secondary, .whole = proc2_allowed, .fields = { VMCS_PROC_CONTROLS2 } },
-    { .text = "no more CR3 targets than IA32_VMX_MISC says",
-      .value = cr3_targets, .fields = { VMCS_CR3_TARGET_COUNT } },
-    { .text = "I/O bitmaps are page-aligned and within the physical-address width",
-      .when = has_io_bitmaps, .value = check_physical_page,
-      .fields = { VMCS_IO_BITMAP_A, VMCS_IO_BITMAP_B } },
-    { .text = "the MSR bitmap is page-aligned and within the physical-address width",
-      .when = has_msr_bitmaps, .value = check_physical_page, .fields = { VMCS_MSR_BITMAP } },
-    { .text = "the virtual-APIC page is page-aligned and within the physical-address width",
-      .when = has_tpr_shadow, .value = check_physical_page, .fields = { VMCS_VIRTUAL_APIC } },
-    { .text = "bits 31:4 of the TPR threshold are 0 without virtual-interrupt delivery",
-      .when = has_threshold, .value = threshold, .fields = { VMCS_TPR_THRESHOLD } },
-    { .text = "virtual NMIs need NMI exiting, the NMI window needs virtual NMIs",
-      .whole = nmis, .fields = { VMCS_PIN_CONTROLS, VMCS_PROC_CONTROLS } },
-    { .text = "the APIC-access page is page-aligned and within the physical-address width",
-      .when = has_apic_accesses, .value = check_physical_page, .fields = { VMCS_APIC_ACCESS } },
-    { .text = "no x2APIC mode, APIC-register virtualization or virtual-interrupt delivery "
-              "without TPR shadow",
-      .when = has_no_tpr_shadow, .value = no_apic_virtualisation,
-      .fields = { VMCS_PROC_CONTROLS2 } },
-    { .text = "virtualize x2APIC mode excludes virtualize APIC accesses",
-      .when = has_secondary, .value = one_apic_mode, .fields = { VMCS_PROC_CONTROLS2 } },
-    { .text = "virtual-interrupt delivery needs external-interrupt exiting",
-      .when = has_delivery, .value = external_exiting, .fields = { VMCS_PIN_CONTROLS } },
-    { .text = "posted interrupts need virtual-interrupt delivery, acknowledge interrupt on exit, "
-              "a vector below 256 and a 64-byte aligned descriptor",
-      .when = has_posted_interrupts, .whole = posted,
-      .fields = { VMCS_EXIT_CONTROLS, VMCS_POSTED_INT_VECTOR, VMCS_POSTED_INT_DESC } },
-    { .text = "the VPID is not 0", .when = has_vpid, .whole = vpid,
-      .fields = { VMCS_PROC_CONTROLS2 } },
-    { .text = "the EPTP's type, walk length, flags and address are supported",
-      .when = has_ept, .value = eptp, .fields = { VMCS_EPTP } },
-    { .text = "unrestricted guest needs EPT",
-      .when = has_secondary, .value = needs_ept, .fields = { VMCS_PROC_CONTROLS2 } },
-};
-CHECK_GROUP(check_execution, "VM-Execution Control Fields", execution_rules);
-
-static bool timer_saved(void)
+static void check_allowed(struct check *c)
 {
-    return check_bits(VMCS_PIN_CONTROLS, PIN_PREEMPTION_TIMER) ||
-           !check_bits(VMCS_EXIT_CONTROLS, EXITC_SAVE_PREEMPTION_TIMER);
+    RULE(c, check_controls(VMCS_PIN_CONTROLS, MSR_IA32_VMX_PINBASED_CTLS,
+                           MSR_IA32_VMX_TRUE_PINBASED_CTLS),
+         "pin-based controls as IA32_VMX_PINBASED_CTLS allows", VMCS_PIN_CONTROLS);
+    RULE(c, check_controls(VMCS_PROC_CONTROLS, MSR_IA32_VMX_PROCBASED_CTLS,
+                           MSR_IA32_VMX_TRUE_PROCBASED_CTLS),
+         "primary processor-based controls as IA32_VMX_PROCBASED_CTLS allows", VMCS_PROC_CONTROLS);
+    RULE(c, IMPLIES(F(PROC_CONTROLS) & PROC_SECONDARY,
+                    check_controls(VMCS_PROC_CONTROLS2, MSR_IA32_VMX_PROCBASED_CTLS2,
+                                   MSR_IA32_VMX_PROCBASED_CTLS2)),
+         "secondary processor-based controls as IA32_VMX_PROCBASED_CTLS2 allows",
+         VMCS_PROC_CONTROLS2);
+    RULE(c, F(CR3_TARGET_COUNT) <= (x86_rdmsr(MSR_IA32_VMX_MISC) >> VMX_MISC_CR3_TARGETS_SHIFT &
+                                    VMX_MISC_CR3_TARGETS_MASK),
+         "no more CR3 targets than IA32_VMX_MISC says", VMCS_CR3_TARGET_COUNT);
 }
 
-static bool stores_msrs(void)
+static void check_apic(struct check *c, uint64_t pin, uint64_t proc, uint64_t proc2)
 {
-    return vmcs_read(VMCS_EXIT_MSR_STORE_COUNT) != 0;
+    bool shadow = proc & PROC_TPR_SHADOW;
+
+    RULE(c, IMPLIES(shadow, check_physical_page(F(VIRTUAL_APIC))),
+         "the virtual-APIC page is page-aligned and within the physical-address width",
+         VMCS_VIRTUAL_APIC);
+    RULE(c, IMPLIES(shadow && !(proc2 & PROC2_INTERRUPT_DELIVERY),
+                    F(TPR_THRESHOLD) <= TPR_THRESHOLD_MAX),
+         "bits 31:4 of the TPR threshold are 0 without virtual-interrupt delivery",
+         VMCS_TPR_THRESHOLD);
+    RULE(c, IMPLIES(proc2 & PROC2_APIC_ACCESSES, check_physical_page(F(APIC_ACCESS))),
+         "the APIC-access page is page-aligned and within the physical-address width",
+         VMCS_APIC_ACCESS);
+    RULE(c, shadow || !(proc2 & (PROC2_X2APIC_MODE | PROC2_APIC_REGISTERS |
+                                 PROC2_INTERRUPT_DELIVERY)),
+         "no x2APIC mode, APIC-register virtualization or virtual-interrupt delivery "
+         "without TPR shadow", VMCS_PROC_CONTROLS2);
+    RULE(c, !(proc2 & PROC2_X2APIC_MODE) || !(proc2 & PROC2_APIC_ACCESSES),
+         "virtualize x2APIC mode excludes virtualize APIC accesses", VMCS_PROC_CONTROLS2);
+    RULE(c, IMPLIES(proc2 & PROC2_INTERRUPT_DELIVERY, pin & PIN_EXTERNAL_INTERRUPT),
+         "virtual-interrupt delivery needs external-interrupt exiting", VMCS_PIN_CONTROLS);
+    RULE(c, IMPLIES(pin & PIN_POSTED_INTERRUPTS, posted(proc2)),
+         "posted interrupts need virtual-interrupt delivery, acknowledge interrupt on exit, "
+         "a vector below 256 and a 64-byte aligned descriptor",
+         VMCS_EXIT_CONTROLS, VMCS_POSTED_INT_VECTOR, VMCS_POSTED_INT_DESC);
 }
 
-static bool loads_msrs(void)
+void check_execution(struct check *c)
 {
-    return vmcs_read(VMCS_EXIT_MSR_LOAD_COUNT) != 0;
+    uint64_t pin = F(PIN_CONTROLS), proc = F(PROC_CONTROLS), proc2 = check_proc2();
+
+    check_allowed(c);
+    RULE(c, IMPLIES(proc & PROC_IO_BITMAPS, check_physical_page(F(IO_BITMAP_A)) &&
+                                            check_physical_page(F(IO_BITMAP_B))),
+         "I/O bitmaps are page-aligned and within the physical-address width",
+         VMCS_IO_BITMAP_A, VMCS_IO_BITMAP_B);
+    RULE(c, IMPLIES(proc & PROC_MSR_BITMAPS, check_physical_page(F(MSR_BITMAP))),
+         "the MSR bitmap is page-aligned and within the physical-address width", VMCS_MSR_BITMAP);
+    RULE(c, IMPLIES(proc & PROC_NMI_WINDOW, pin & PIN_VIRTUAL_NMI) &&
+            IMPLIES(pin & PIN_VIRTUAL_NMI, pin & PIN_NMI),
+         "virtual NMIs need NMI exiting, the NMI window needs virtual NMIs",
+         VMCS_PIN_CONTROLS, VMCS_PROC_CONTROLS);
+    check_apic(c, pin, proc, proc2);
+    RULE(c, IMPLIES(proc2 & PROC2_VPID, F(VPID) != 0), "the VPID is not 0", VMCS_PROC_CONTROLS2);
+    RULE(c, IMPLIES(proc2 & PROC2_EPT, eptp(F(EPTP))),
+         "the EPTP's type, walk length, flags and address are supported", VMCS_EPTP);
+    RULE(c, IMPLIES(proc2 & PROC2_UNRESTRICTED_GUEST, proc2 & PROC2_EPT),
+         "unrestricted guest needs EPT", VMCS_PROC_CONTROLS2);
 }
 
-static bool msr_area(uint64_t address)
+void check_exit(struct check *c)
 {
-    return address % 16 == 0 && check_physical(address);
+    RULE(c, check_controls(VMCS_EXIT_CONTROLS, MSR_IA32_VMX_EXIT_CTLS, MSR_IA32_VMX_TRUE_EXIT_CTLS),
+         "VM-exit controls as IA32_VMX_EXIT_CTLS allows", VMCS_EXIT_CONTROLS);
+    RULE(c, IMPLIES(F(EXIT_CONTROLS) & EXITC_SAVE_PREEMPTION_TIMER,
+                    F(PIN_CONTROLS) & PIN_PREEMPTION_TIMER),
+         "save VMX-preemption timer value needs the timer", VMCS_PIN_CONTROLS, VMCS_EXIT_CONTROLS);
+    RULE(c, check_msr_area(VMCS_EXIT_MSR_STORE_COUNT, VMCS_EXIT_MSR_STORE),
+         "the MSR-store area is 16-byte aligned and within the physical-address width",
+         VMCS_EXIT_MSR_STORE);
+    RULE(c, check_msr_area(VMCS_EXIT_MSR_LOAD_COUNT, VMCS_EXIT_MSR_LOAD),
+         "the MSR-load area is 16-byte aligned and within the physical-address width",
+         VMCS_EXIT_MSR_LOAD);
 }
-
-static const struct check_rule exit_rules[] = {
-    { .text = "VM-exit controls as IA32_VMX_EXIT_CTLS allows",
-      .whole = exit_allowed, .fields = { VMCS_EXIT_CONTROLS } },
-    { .text = "save VMX-preemption timer value needs the timer",
-      .whole = timer_saved, .fields = { VMCS_PIN_CONTROLS, VMCS_EXIT_CONTROLS } },
-    { .text = "the MSR-store area is 16-byte aligned and within the physical-address width",
-      .when = stores_msrs, .value = msr_area, .fields = { VMCS_EXIT_MSR_STORE } },
-    { .text = "the MSR-load area is 16-byte aligned and within the physical-address width",
-      .when = loads_msrs, .value = msr_area, .fields = { VMCS_EXIT_MSR_LOAD } },
-};
-CHECK_GROUP(check_exit, "VM-Exit Control Fields", exit_rules);

@@ -13,7 +13,9 @@ void vmx_refused(const char *instruction, uint64_t operand) __attribute__((noret
 enum invept_type { INVEPT_SINGLE = 1, INVEPT_ALL = 2 };
 enum invvpid_type { INVVPID_SINGLE = 1, INVVPID_ALL = 2 };
 
-#ifndef MULLION_HOST_TEST
+#ifdef MULLION_HOST_TEST
+#include "tests/unit/vmx_host.h"
+#else
 
 static inline uint64_t vmcs_read(enum vmcs_field field)
 {
@@ -80,47 +82,6 @@ static inline bool vmx_invvpid(enum invvpid_type type, uint16_t vpid)
                      : "m"(descriptor), "r"((uint64_t)type)
                      : "memory");
     return !failed;
-}
-
-#else /* MULLION_HOST_TEST: the test provides a VMCS */
-
-uint64_t vmx_test_read(enum vmcs_field field);
-void vmx_test_write(enum vmcs_field field, uint64_t value);
-/* These return false when the instruction is refused. */
-bool vmx_test_region(const char *name, hpa_t region);
-bool vmx_test_invept(enum invept_type type, uint64_t eptp);
-bool vmx_test_invvpid(enum invvpid_type type, uint16_t vpid);
-
-static inline uint64_t vmcs_read(enum vmcs_field field)
-{
-    this_cpu()->control_accesses++;
-    return vmx_test_read(field);
-}
-
-static inline void vmcs_write(enum vmcs_field field, uint64_t value)
-{
-    this_cpu()->control_accesses++;
-    vmx_test_write(field, value);
-}
-
-#define VMX_REGION_INSN(name, text)                                                                \
-    static inline bool vmx_##name(hpa_t region)                                                    \
-    {                                                                                              \
-        return vmx_test_region(text, region);                                                      \
-    }
-
-static inline void vmx_off(void)
-{
-}
-
-static inline bool vmx_invept(enum invept_type type, uint64_t eptp)
-{
-    return vmx_test_invept(type, eptp);
-}
-
-static inline bool vmx_invvpid(enum invvpid_type type, uint16_t vpid)
-{
-    return vmx_test_invvpid(type, vpid);
 }
 
 #endif
