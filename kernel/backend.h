@@ -91,8 +91,8 @@ struct backend {
     /* Makes this vCPU the one that this CPU runs, and the reverse (all of it in memory then). */
     void (*load)(struct vcpu *vcpu);
     void (*put)(struct vcpu *vcpu);
-    /* Enters the guest; fills *exit when it comes back. */
-    void (*run)(struct vcpu *vcpu, struct vmexit *exit);
+    /* exit_loop() of kernel/exit_loop.h around the backend's own entry and decoder. */
+    void (*loop)(struct vcpu *vcpu);
 
     uint64_t (*get)(struct vcpu *vcpu, enum vreg reg);
     void (*set)(struct vcpu *vcpu, enum vreg reg, uint64_t value);

@@ -52,6 +52,29 @@ static inline struct cpu *this_cpu(void)
 }
 #endif
 
+/* Stores 32 bits; later loads come after it on all CPUs. */
+#ifdef MULLION_HOST_TEST
+#define cpu_store_ordered(place, value) __atomic_store_n(&(place), (value), __ATOMIC_SEQ_CST)
+#else
+#define cpu_store_ordered(place, value)                                                            \
+    do {                                                                                           \
+        uint32_t stored_ = (value);                                                                \
+        __asm__ volatile("xchgl %0, %1" : "+r"(stored_), "+m"(place) : : "memory");                \
+    } while (0)
+#endif
+
+/* Counts accesses to the vendor's control structure. */
+static inline void cpu_count_access(uint32_t count)
+{
+#ifdef MULLION_HOST_TEST
+    this_cpu()->control_accesses += count;
+#else
+    __asm__("addq %1, %%gs:%c2"
+            : "+m"(*(uint64_t *)NULL)
+            : "er"((uint64_t)count), "i"(offsetof(struct cpu, control_accesses)));
+#endif
+}
+
 uint32_t cpu_count(void);            /* CPUs that are known, online or not */
 struct cpu *cpu_get(uint32_t index); /* index < cpu_count() */
 

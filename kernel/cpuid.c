@@ -27,6 +27,7 @@ struct row {
 #define HYPERVISOR_ROWS ((uint32_t)ARRAY_SIZE(rules))
 #define NO_LEAF 0xffffffffu /* in no range that CPUID has */
 struct cpuid_table {
+    const struct cpuid_regs *plain[BASIC_LEAVES]; /* one answer, always the same; NULL: others */
     uint8_t basic[BASIC_LEAVES]; /* row number + 1 of the leaf's first row */
     uint8_t extended[EXTENDED_LEAVES];
     uint32_t count;
@@ -150,6 +151,8 @@ static void add_row(struct cpuid_table *t, uint32_t leaf, uint32_t subleaf, stru
                                    (leaf == CPUID_TOPOLOGY && subleaf == ANY_SUBLEAF) };
     if (first && !*first)
         *first = (uint8_t)(n + 1);
+    if (leaf < BASIC_LEAVES && subleaf == ANY_SUBLEAF && !t->rows[n].live && t->basic[leaf] == n + 1)
+        t->plain[leaf] = &t->rows[n].regs;
 }
 
 static void add_hypervisor_leaves(struct cpuid_table *t, const struct vm *vm)
@@ -251,9 +254,9 @@ static enum verdict answer(struct vcpu *v, const struct cpuid_regs *r)
     return VERDICT_NEXT;
 }
 
-static __attribute__((noinline)) enum verdict answer_slowly(struct vcpu *v, uint32_t leaf,
-                                                            uint32_t subleaf)
+static __attribute__((noinline)) enum verdict answer_slowly(struct vcpu *v)
 {
+    uint32_t leaf = (uint32_t)v->gpr[RAX], subleaf = (uint32_t)v->gpr[RCX];
     struct cpuid_regs r;
 
     if (leaf < CPUID_HYPERVISOR || leaf >= CPUID_EXT_MAX || !course_leaf(v, leaf, &r))
@@ -264,11 +267,10 @@ static __attribute__((noinline)) enum verdict answer_slowly(struct vcpu *v, uint
 static enum verdict on_cpuid(struct vcpu *v, struct vmexit *exit)
 {
     uint32_t leaf = (uint32_t)v->gpr[RAX];
-    const struct row *row = first_row(v->cpuid, leaf);
 
     (void)exit;
-    if (likely(row && row->leaf == leaf && row->subleaf == ANY_SUBLEAF && !row->live))
-        return answer(v, &row->regs);
-    return answer_slowly(v, leaf, (uint32_t)v->gpr[RCX]);
+    if (likely(leaf < BASIC_LEAVES && v->cpuid->plain[leaf]))
+        return answer(v, v->cpuid->plain[leaf]);
+    return answer_slowly(v);
 }
 EXIT_HANDLER(EXIT_CPUID, on_cpuid);

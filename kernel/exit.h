@@ -79,9 +79,13 @@ struct vmexit_head {
     uint32_t code;       /* the hardware's own exit code, compact: < backend->exit_codes */
 };
 
+#define VMEXIT_LENGTH_SHIFT 24 /* in vmexit.word */
+#define VMEXIT_CODE_SHIFT 32
+
 struct vmexit {
     union {
         struct vmexit_head head;
+        uint64_t word; /* all of it */
         struct {
             uint8_t kind, vector;
             bool has_error_code;

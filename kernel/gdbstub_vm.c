@@ -87,7 +87,7 @@ static void begin_step(struct vcpu *v)
     backend->wake(v);
     if (vcpu_get(v, VREG_SHADOW) & VCPU_SHADOW_MASK) {
         v->shadow &= ~VCPU_SHADOW_MASK; /* together with TF it needs a pending #DB */
-        v->dirty |= VCPU_DIRTY_SHADOW;
+        v->dirty |= VCPU_SHADOW;
     }
     vcpu_set(v, VREG_RFLAGS, rflags | RFLAGS_TF);
     vcpu_request(v, VCPU_REQ_IRQ); /* closes the windows */

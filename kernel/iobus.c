@@ -41,12 +41,13 @@ int iobus_add(struct iobus *bus, uint64_t base, uint64_t size, struct vdev *dev,
     return 0;
 }
 
-const struct io_range *iobus_find(const struct iobus *bus, uint64_t address, unsigned size)
+const struct io_range *iobus_search(struct iobus *bus, uint64_t address, unsigned size)
 {
     uint32_t at = iobus_position(bus, address);
     const struct io_range *range = &bus->ranges[at];
 
     if (at >= bus->count || address < range->base)
         return NULL;
+    *iobus_hint(bus, address) = (uint8_t)at;
     return size <= range->size - (address - range->base) ? range : NULL;
 }

@@ -19,10 +19,13 @@ struct io_range {
     io_write_fn write;
 };
 
-#define IOBUS_RANGES_MAX 48
+#define IOBUS_RANGES_MAX 48 /* an index fits a hint */
+
+#define IOBUS_HINTS 64u
 
 struct iobus {
     uint32_t count;
+    uint8_t hints[IOBUS_HINTS]; /* the range that such an address was in last; any CPU */
     struct io_range ranges[IOBUS_RANGES_MAX]; /* sorted by base */
 };
 
@@ -30,6 +33,22 @@ struct iobus {
 int iobus_add(struct iobus *bus, uint64_t base, uint64_t size, struct vdev *dev, io_read_fn read,
               io_write_fn write);
 /* The range that holds [address, address + size) completely, or NULL. */
-const struct io_range *iobus_find(const struct iobus *bus, uint64_t address, unsigned size);
+const struct io_range *iobus_search(struct iobus *bus, uint64_t address, unsigned size);
+
+static inline uint8_t *iobus_hint(struct iobus *bus, uint64_t address)
+{
+    return &bus->hints[(address ^ address >> 12) % IOBUS_HINTS];
+}
+
+/* The same, mostly without a search. */
+static inline const struct io_range *iobus_find(struct iobus *bus, uint64_t address, unsigned size)
+{
+    const struct io_range *range = &bus->ranges[*iobus_hint(bus, address)];
+    uint64_t offset = address - range->base;
+
+    return likely(offset < range->size && size <= range->size - offset)
+               ? range
+               : iobus_search(bus, address, size);
+}
 
 #endif

@@ -139,7 +139,12 @@ static const struct msr_row rows[] = {
 /* Exists only where RDTSCP does. */
 static const struct msr_row tsc_aux = { MSR_IA32_TSC_AUX, MSR_IA32_TSC_AUX, PASS, 0, NULL, NULL };
 
-static const struct msr_row *find(uint32_t msr)
+/* Row number + 1 of the MSRs that are asked for all the time; filled with the first vCPU. */
+#define LOW_MSRS 0x1000u
+static uint8_t low_rows[LOW_MSRS];
+_Static_assert(ARRAY_SIZE(rows) < UINT8_MAX, "low_rows");
+
+static const struct msr_row *search(uint32_t msr)
 {
     size_t low = 0, high = ARRAY_SIZE(rows);
 
@@ -153,6 +158,21 @@ static const struct msr_row *find(uint32_t msr)
             return &rows[middle];
     }
     return NULL;
+}
+
+static inline const struct msr_row *find(uint32_t msr)
+{
+    if (unlikely(msr >= LOW_MSRS))
+        return search(msr);
+    return likely(low_rows[msr]) ? &rows[low_rows[msr] - 1] : NULL;
+}
+
+static void fill_low_rows(void)
+{
+    for (uint32_t msr = 0; msr < LOW_MSRS; msr++) {
+        const struct msr_row *row = search(msr);
+        low_rows[msr] = row ? (uint8_t)(row - rows + 1) : 0;
+    }
 }
 
 static void let_pass(struct vm *vm, const struct msr_row *row)
@@ -175,6 +195,7 @@ int msr_init(struct vcpu *v)
     v->msrs->mtrr.def_type = MTRR_DEF_TYPE_E | MEM_TYPE_WB;
     if (v->id != 0)
         return 0; /* the maps are the VM's */
+    fill_low_rows();
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
         let_pass(v->vm, &rows[i]);
     if (backend->features() & VFEATURE_RDTSCP)
@@ -192,13 +213,12 @@ static int msr_read(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
     const struct msr_row *row = find(msr);
 
-    if (!row || row->access == PASS || row->access == READ_PASS ||
-        (row->access == HANDLER && !row->read)) {
+    if (likely(row && row->read))
+        return row->read(v, msr, value);
+    if (!row || row->access != VALUE) {
         unknown(v, "RDMSR", msr);
         return -EINVAL;
     }
-    if (row->read)
-        return row->read(v, msr, value);
     *value = row->value;
     return 0;
 }
@@ -207,11 +227,13 @@ static int msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
 {
     const struct msr_row *row = find(msr);
 
+    if (likely(row && row->write))
+        return row->write(v, msr, value);
     if (!row || row->access == PASS) {
         unknown(v, "WRMSR", msr);
         return -EINVAL;
     }
-    return row->write ? row->write(v, msr, value) : 0;
+    return 0;
 }
 
 static enum verdict on_msr_read(struct vcpu *v, struct vmexit *exit)

@@ -10,9 +10,9 @@ uint64_t time_tsc(void);
 #else
 static inline uint64_t time_tsc(void)
 {
-    uint32_t low, high;
+    uint64_t low, high; /* the upper halves are cleared */
     __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-    return ((uint64_t)high << 32) | low;
+    return high << 32 | low;
 }
 #endif
 

@@ -40,8 +40,8 @@ enum vcpu_request {
     VCPU_REQ_PAUSE = 1u << 8, /* stays out until it is taken away, on its own CPU (debugger) */
 };
 
-/* What vcpu_set changed in the neutral copies below; the backend writes it at the next entry. */
-enum vcpu_dirty { VCPU_DIRTY_RIP = 1, VCPU_DIRTY_RFLAGS = 2, VCPU_DIRTY_SHADOW = 4 };
+/* Neutral copies in struct vcpu. */
+enum vcpu_copy { VCPU_RIP = 1, VCPU_RFLAGS = 2, VCPU_SHADOW = 4, VCPU_COPIES = 7 };
 
 /* vcpu->stepped: a debugger has it execute one instruction, with TF. */
 enum vcpu_stepped { VCPU_STEPPED = 1, VCPU_STEPPED_OWN_TF = 2, VCPU_STEPPED_PUSHF = 4 };
@@ -105,18 +105,22 @@ struct vcpu {
     /* Neutral copies, valid after an exit caused by an instruction */
     uint64_t rip;
     uint64_t rflags;
-    uint32_t shadow; /* VCPU_SHADOW_MASK: STI or MOV SS blocks interrupts for one instruction */
-    uint32_t dirty;  /* enum vcpu_dirty */
+    uint64_t shadow; /* VCPU_SHADOW_MASK: STI or MOV SS blocks interrupts for one instruction */
+    uint32_t valid;  /* enum vcpu_copy: which are; the backend's own business */
+    uint32_t dirty;  /* enum vcpu_copy: to be written by the backend before the next entry */
 
-    volatile uint32_t requests; /* enum vcpu_request, atomic */
+    /* these two are looked at as one word before each entry */
+    _Alignas(8) volatile uint32_t requests; /* enum vcpu_request, atomic */
+    struct vevent event;        /* to be injected at the next entry; all zero: none */
+
     volatile uint32_t mode;     /* enum vcpu_mode */
     volatile uint32_t state;    /* enum vcpu_state; changed on its own CPU only, or when OUT */
     uint32_t sipi_vector;
 
-    struct vevent event;     /* to be injected at the next entry */
     bool nmi_pending;        /* an NMI waits until the guest can take it */
     uint8_t stepped;         /* mask of enum vcpu_stepped; kernel/gdbstub_vm.c */
     unsigned windows;        /* mask of enum vwindow that the backend watches */
+    uint64_t timer_limit;    /* stats.all.cycles at which the backend sees to its timer */
     uint64_t slice_end;      /* host TSC; VTIMER_OFF: nobody else wants this CPU */
     struct vtimer *timers;
 
@@ -137,6 +141,14 @@ struct vcpu {
     struct vcpu_stats stats;
     struct vcpu_trace trace[VCPU_HISTORY]; /* exit number n is in n % VCPU_HISTORY */
 };
+
+/* Does anybody want anything before the next entry? Behind cpu_store_ordered() of `mode`. */
+static inline bool vcpu_attention(const struct vcpu *vcpu)
+{
+    return *(const uint64_t *)(uintptr_t)&vcpu->requests;
+}
+_Static_assert(offsetof(struct vcpu, event) == offsetof(struct vcpu, requests) + sizeof(uint32_t),
+               "vcpu_attention");
 
 /* Creates vCPU `id` of a VM on a CPU, in the state after INIT. 0, -ENOMEM. On CPU 0. */
 int vcpu_create(struct vm *vm, uint32_t id, struct cpu *cpu, bool exclusive);

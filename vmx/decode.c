@@ -6,21 +6,7 @@
  */
 #include "kernel/log.h"
 #include "kernel/x86.h"
-#include "vmx/vmx.h"
-#include "vmx/vmx_asm.h"
-
-enum row_flags {
-    INSN = 1,      /* caused by an instruction: RIP, length, RFLAGS, shadow are wanted */
-    DELIVERY = 2,  /* may have interrupted the delivery of an event, to be delivered again */
-    DISABLED = 4,  /* the control that causes it is off */
-};
-
-struct row {
-    const char *name;
-    uint8_t kind;
-    uint8_t flags;
-    void (*fill)(struct vcpu *v, struct vmexit *exit);
-};
+#include "vmx/decode.h"
 
 static const uint8_t event_types[8] = {
     [INTR_TYPE_EXTERNAL] = VEVENT_INTERRUPT,
@@ -97,13 +83,11 @@ static void fill_io(struct vcpu *v, struct vmexit *exit)
     uint64_t q = vmcs_read(VMCS_EXIT_QUALIFICATION);
 
     (void)v;
-    exit->io = (struct exit_io){
-        .port = (uint16_t)(q >> IOQ_PORT_SHIFT),
-        .size = (uint8_t)((q & IOQ_SIZE) + 1),
-        .in = q & IOQ_IN,
-        .string = q & IOQ_STRING,
-        .rep = q & IOQ_REP,
-    };
+    exit->io.port = (uint16_t)(q >> IOQ_PORT_SHIFT);
+    exit->io.size = (uint8_t)((q & IOQ_SIZE) + 1);
+    exit->io.in = q & IOQ_IN;
+    exit->io.string = q & IOQ_STRING;
+    exit->io.rep = q & IOQ_REP;
 }
 
 enum crq_access { CRQ_TO_CR = 0, CRQ_FROM_CR = 1, CRQ_CLTS = 2, CRQ_LMSW = 3 };
@@ -161,126 +145,132 @@ static void fill_apic_eoi(struct vcpu *v, struct vmexit *exit)
     exit->vector = (uint8_t)vmcs_read(VMCS_EXIT_QUALIFICATION);
 }
 
-#define ROW(reason, kind_, flags_, fill_)                                                          \
-    [VMX_EXIT_##reason] = { #reason, (kind_), (flags_), (fill_) }
+#define ROW(reason, kind, flags_, fill_)                                                           \
+    [VMX_EXIT_##reason] = {                                                                        \
+        .word = (kind) | (uint64_t)VMX_EXIT_##reason << VMEXIT_CODE_SHIFT,                         \
+        .flags = (flags_),                                                                         \
+        .fill = (fill_),                                                                           \
+        .name = #reason,                                                                           \
+    }
 
-static const struct row rows[VMX_EXIT_REASONS] = {
-    ROW(EXCEPTION_NMI, EXIT_EXCEPTION, DELIVERY, fill_exception),
-    ROW(EXTERNAL_INTERRUPT, EXIT_INTERRUPT, DELIVERY, fill_interrupt),
+const struct vmx_row vmx_rows[VMX_EXIT_REASONS] = {
+    ROW(EXCEPTION_NMI, EXIT_EXCEPTION, ROW_DELIVERY, fill_exception),
+    ROW(EXTERNAL_INTERRUPT, EXIT_INTERRUPT, ROW_DELIVERY, fill_interrupt),
     ROW(TRIPLE_FAULT, EXIT_TRIPLE_FAULT, 0, NULL),
     /* INIT of a physical CPU: blocked while it is ours, ignored when it arrives in a guest */
     ROW(INIT, EXIT_NONE, 0, NULL),
     ROW(SIPI, EXIT_UNKNOWN, 0, NULL),
-    ROW(IO_SMI, EXIT_UNKNOWN, DISABLED, NULL),
-    ROW(OTHER_SMI, EXIT_UNKNOWN, DISABLED, NULL),
+    ROW(IO_SMI, EXIT_UNKNOWN, ROW_DISABLED, NULL),
+    ROW(OTHER_SMI, EXIT_UNKNOWN, ROW_DISABLED, NULL),
     ROW(IRQ_WINDOW, EXIT_IRQ_WINDOW, 0, NULL),
     ROW(NMI_WINDOW, EXIT_NMI_WINDOW, 0, NULL),
-    ROW(TASK_SWITCH, EXIT_TASK_SWITCH, DELIVERY, NULL),
-    ROW(CPUID, EXIT_CPUID, INSN, NULL),
+    ROW(TASK_SWITCH, EXIT_TASK_SWITCH, ROW_DELIVERY, NULL),
+    ROW(CPUID, EXIT_CPUID, ROW_INSN, NULL),
     /* instructions that CPUID hides: #UD, as on a machine that lacks them */
-    ROW(GETSEC, EXIT_UNDEFINED, INSN, NULL),
-    ROW(HLT, EXIT_HLT, INSN, NULL),
-    ROW(INVD, EXIT_CACHE, INSN, NULL),
-    ROW(INVLPG, EXIT_UNKNOWN, DISABLED, NULL),
-    ROW(RDPMC, EXIT_RDPMC, INSN, NULL),
-    ROW(RDTSC, EXIT_UNKNOWN, DISABLED, NULL),
-    ROW(RSM, EXIT_UNDEFINED, INSN, NULL),
-    ROW(VMCALL, EXIT_HYPERCALL, INSN, NULL),
-    ROW(VMCLEAR, EXIT_UNDEFINED, INSN, NULL),
-    ROW(VMLAUNCH, EXIT_UNDEFINED, INSN, NULL),
-    ROW(VMPTRLD, EXIT_UNDEFINED, INSN, NULL),
-    ROW(VMPTRST, EXIT_UNDEFINED, INSN, NULL),
-    ROW(VMREAD, EXIT_UNDEFINED, INSN, NULL),
-    ROW(VMRESUME, EXIT_UNDEFINED, INSN, NULL),
-    ROW(VMWRITE, EXIT_UNDEFINED, INSN, NULL),
-    ROW(VMXOFF, EXIT_UNDEFINED, INSN, NULL),
-    ROW(VMXON, EXIT_UNDEFINED, INSN, NULL),
-    ROW(CR, EXIT_CR, INSN, fill_cr),
-    ROW(DR, EXIT_UNKNOWN, DISABLED, NULL),
-    ROW(IO, EXIT_IO, INSN, fill_io),
-    ROW(RDMSR, EXIT_MSR_READ, INSN, NULL),
-    ROW(WRMSR, EXIT_MSR_WRITE, INSN, NULL),
+    ROW(GETSEC, EXIT_UNDEFINED, ROW_INSN, NULL),
+    ROW(HLT, EXIT_HLT, ROW_INSN, NULL),
+    ROW(INVD, EXIT_CACHE, ROW_INSN, NULL),
+    ROW(INVLPG, EXIT_UNKNOWN, ROW_DISABLED, NULL),
+    ROW(RDPMC, EXIT_RDPMC, ROW_INSN, NULL),
+    ROW(RDTSC, EXIT_UNKNOWN, ROW_DISABLED, NULL),
+    ROW(RSM, EXIT_UNDEFINED, ROW_INSN, NULL),
+    ROW(VMCALL, EXIT_HYPERCALL, ROW_INSN, NULL),
+    ROW(VMCLEAR, EXIT_UNDEFINED, ROW_INSN, NULL),
+    ROW(VMLAUNCH, EXIT_UNDEFINED, ROW_INSN, NULL),
+    ROW(VMPTRLD, EXIT_UNDEFINED, ROW_INSN, NULL),
+    ROW(VMPTRST, EXIT_UNDEFINED, ROW_INSN, NULL),
+    ROW(VMREAD, EXIT_UNDEFINED, ROW_INSN, NULL),
+    ROW(VMRESUME, EXIT_UNDEFINED, ROW_INSN, NULL),
+    ROW(VMWRITE, EXIT_UNDEFINED, ROW_INSN, NULL),
+    ROW(VMXOFF, EXIT_UNDEFINED, ROW_INSN, NULL),
+    ROW(VMXON, EXIT_UNDEFINED, ROW_INSN, NULL),
+    ROW(CR, EXIT_CR, ROW_INSN | ROW_MORE, fill_cr),
+    ROW(DR, EXIT_UNKNOWN, ROW_DISABLED, NULL),
+    ROW(IO, EXIT_IO, ROW_INSN | ROW_MORE, fill_io),
+    ROW(RDMSR, EXIT_MSR_READ, ROW_INSN, NULL),
+    ROW(WRMSR, EXIT_MSR_WRITE, ROW_INSN, NULL),
     ROW(ENTRY_GUEST_STATE, EXIT_ENTRY_FAILED, 0, NULL),
     ROW(ENTRY_MSR_LOAD, EXIT_ENTRY_FAILED, 0, NULL),
-    ROW(MWAIT, EXIT_UNDEFINED, INSN, NULL),
-    ROW(MTF, EXIT_UNKNOWN, DISABLED, NULL),
-    ROW(MONITOR, EXIT_UNDEFINED, INSN, NULL),
-    ROW(PAUSE, EXIT_PAUSE, INSN, NULL),
+    ROW(MWAIT, EXIT_UNDEFINED, ROW_INSN, NULL),
+    ROW(MTF, EXIT_UNKNOWN, ROW_DISABLED, NULL),
+    ROW(MONITOR, EXIT_UNDEFINED, ROW_INSN, NULL),
+    ROW(PAUSE, EXIT_PAUSE, ROW_INSN, NULL),
     ROW(ENTRY_MACHINE_CHECK, EXIT_ENTRY_FAILED, 0, NULL),
-    ROW(TPR, EXIT_UNKNOWN, DISABLED, NULL),
-    ROW(APIC_ACCESS, EXIT_UNKNOWN, DELIVERY | DISABLED, NULL),
-    ROW(VIRTUAL_EOI, EXIT_APIC_EOI, DELIVERY, fill_apic_eoi),
-    ROW(GDTR_IDTR, EXIT_UNKNOWN, DISABLED, NULL),
-    ROW(LDTR_TR, EXIT_UNKNOWN, DISABLED, NULL),
-    ROW(EPT_VIOLATION, EXIT_MEMORY, DELIVERY, fill_memory),
+    ROW(TPR, EXIT_UNKNOWN, ROW_DISABLED, NULL),
+    ROW(APIC_ACCESS, EXIT_UNKNOWN, ROW_DELIVERY | ROW_DISABLED, NULL),
+    ROW(VIRTUAL_EOI, EXIT_APIC_EOI, ROW_DELIVERY, fill_apic_eoi),
+    ROW(GDTR_IDTR, EXIT_UNKNOWN, ROW_DISABLED, NULL),
+    ROW(LDTR_TR, EXIT_UNKNOWN, ROW_DISABLED, NULL),
+    ROW(EPT_VIOLATION, EXIT_MEMORY, ROW_DELIVERY, fill_memory),
     ROW(EPT_MISCONFIG, EXIT_UNKNOWN, 0, fill_misconfig),
-    ROW(INVEPT, EXIT_UNDEFINED, INSN, NULL),
-    ROW(RDTSCP, EXIT_UNKNOWN, DISABLED, NULL),
+    ROW(INVEPT, EXIT_UNDEFINED, ROW_INSN, NULL),
+    ROW(RDTSCP, EXIT_UNKNOWN, ROW_DISABLED, NULL),
     ROW(PREEMPTION_TIMER, EXIT_TIMER, 0, NULL),
-    ROW(INVVPID, EXIT_UNDEFINED, INSN, NULL),
-    ROW(WBINVD, EXIT_CACHE, INSN, NULL),
-    ROW(XSETBV, EXIT_XSETBV, INSN, NULL),
+    ROW(INVVPID, EXIT_UNDEFINED, ROW_INSN, NULL),
+    ROW(WBINVD, EXIT_CACHE, ROW_INSN, NULL),
+    ROW(XSETBV, EXIT_XSETBV, ROW_INSN, NULL),
     ROW(APIC_WRITE, EXIT_APIC_WRITE, 0, fill_apic_write),
-    ROW(RDRAND, EXIT_UNKNOWN, DISABLED, NULL),
-    ROW(INVPCID, EXIT_UNKNOWN, DISABLED, NULL),
-    ROW(VMFUNC, EXIT_UNDEFINED, INSN, NULL),
-    ROW(ENCLS, EXIT_UNDEFINED, INSN, NULL),
-    ROW(RDSEED, EXIT_UNKNOWN, DISABLED, NULL),
-    ROW(PML_FULL, EXIT_UNKNOWN, DISABLED, NULL),
-    ROW(XSAVES, EXIT_FORBIDDEN, INSN, NULL),
-    ROW(XRSTORS, EXIT_FORBIDDEN, INSN, NULL),
-    ROW(PCONFIG, EXIT_UNDEFINED, INSN, NULL),
-    ROW(SPP, EXIT_UNKNOWN, DISABLED, NULL),
-    ROW(UMWAIT, EXIT_UNDEFINED, INSN | DISABLED, NULL),
-    ROW(TPAUSE, EXIT_UNDEFINED, INSN | DISABLED, NULL),
-    ROW(LOADIWKEY, EXIT_UNDEFINED, INSN, NULL),
-    ROW(ENCLV, EXIT_UNDEFINED, INSN, NULL),
-    ROW(ENQCMD, EXIT_UNKNOWN, DISABLED, NULL),
-    ROW(ENQCMDS, EXIT_UNKNOWN, DISABLED, NULL),
-    ROW(BUS_LOCK, EXIT_BUS_LOCK, DELIVERY, NULL),
-    ROW(NOTIFY, EXIT_UNKNOWN, DELIVERY | DISABLED, NULL),
-    ROW(SEAMCALL, EXIT_UNDEFINED, INSN, NULL),
-    ROW(TDCALL, EXIT_UNDEFINED, INSN, NULL),
+    ROW(RDRAND, EXIT_UNKNOWN, ROW_DISABLED, NULL),
+    ROW(INVPCID, EXIT_UNKNOWN, ROW_DISABLED, NULL),
+    ROW(VMFUNC, EXIT_UNDEFINED, ROW_INSN, NULL),
+    ROW(ENCLS, EXIT_UNDEFINED, ROW_INSN, NULL),
+    ROW(RDSEED, EXIT_UNKNOWN, ROW_DISABLED, NULL),
+    ROW(PML_FULL, EXIT_UNKNOWN, ROW_DISABLED, NULL),
+    ROW(XSAVES, EXIT_FORBIDDEN, ROW_INSN, NULL),
+    ROW(XRSTORS, EXIT_FORBIDDEN, ROW_INSN, NULL),
+    ROW(PCONFIG, EXIT_UNDEFINED, ROW_INSN, NULL),
+    ROW(SPP, EXIT_UNKNOWN, ROW_DISABLED, NULL),
+    ROW(UMWAIT, EXIT_UNDEFINED, ROW_DISABLED, NULL),
+    ROW(TPAUSE, EXIT_UNDEFINED, ROW_DISABLED, NULL),
+    ROW(LOADIWKEY, EXIT_UNDEFINED, ROW_INSN, NULL),
+    ROW(ENCLV, EXIT_UNDEFINED, ROW_INSN, NULL),
+    ROW(ENQCMD, EXIT_UNKNOWN, ROW_DISABLED, NULL),
+    ROW(ENQCMDS, EXIT_UNKNOWN, ROW_DISABLED, NULL),
+    ROW(BUS_LOCK, EXIT_BUS_LOCK, ROW_DELIVERY, NULL),
+    ROW(NOTIFY, EXIT_UNKNOWN, ROW_DELIVERY | ROW_DISABLED, NULL),
+    ROW(SEAMCALL, EXIT_UNDEFINED, ROW_INSN, NULL),
+    ROW(TDCALL, EXIT_UNDEFINED, ROW_INSN, NULL),
 };
 
 const char *vmx_exit_name(unsigned code)
 {
-    return code < VMX_EXIT_REASONS ? rows[code].name : NULL;
+    return code < VMX_EXIT_REASONS ? vmx_rows[code].name : NULL;
 }
 
 bool vmx_exit_enabled(unsigned code)
 {
-    return code < VMX_EXIT_REASONS && rows[code].name && !(rows[code].flags & DISABLED);
+    return code < VMX_EXIT_REASONS && vmx_rows[code].name && !(vmx_rows[code].flags & ROW_DISABLED);
 }
 
-void vmx_decode(struct vcpu *v, struct vmexit *exit)
+static void decode_between(struct vcpu *v, struct vmexit *exit, uint32_t reason)
 {
-    uint32_t reason = (uint32_t)vmcs_read(VMCS_EXIT_REASON);
-    uint32_t basic = reason & EXIT_REASON_BASIC;
-    const struct row *row;
+    const struct vmx_row *row = &vmx_rows[reason & EXIT_REASON_BASIC];
 
-    exit->length = 0;
-    exit->code = basic;
-    if (unlikely(basic >= VMX_EXIT_REASONS)) {
-        exit->kind = EXIT_UNKNOWN;
-        exit->code = 0;
+    cpu_count_access(1);
+    v->valid = v->dirty = 0;
+    exit->word = row->word;
+    if (row->flags & ROW_DELIVERY)
+        requeue_interrupted_event(v);
+    if (unlikely(reason & EXIT_REASON_ENTRY_FAILURE))
+        vmx_explain_entry_failure(v, reason);
+    if (row->fill)
+        row->fill(v, exit);
+}
+
+void vmx_decode_rest(struct vcpu *v, struct vmexit *exit, uint32_t reason)
+{
+    if (unlikely((reason & EXIT_REASON_BASIC) >= VMX_EXIT_REASONS)) {
+        cpu_count_access(1);
+        v->valid = v->dirty = 0;
+        exit->word = EXIT_UNKNOWN;
         log_printf("vmx: exit reason 0x%x is not in the manual\n", reason);
         return;
     }
-    row = &rows[basic];
-    exit->kind = row->kind;
-    vmx_of(v)->cached = 0;
-    if (likely(row->flags & INSN)) {
-        exit->length = (uint8_t)vmcs_read(VMCS_EXIT_INSN_LENGTH);
-        v->rip = vmcs_read(VMCS_GUEST_RIP);
-        v->rflags = vmcs_read(VMCS_GUEST_RFLAGS);
-        v->shadow = (uint32_t)vmcs_read(VMCS_GUEST_INTERRUPTIBILITY);
-        vmx_of(v)->cached = VMX_CACHED_RIP | VMX_CACHED_RFLAGS | VMX_CACHED_SHADOW;
-    } else if (row->flags & DELIVERY) {
-        requeue_interrupted_event(v);
-    } else if (unlikely(reason & EXIT_REASON_ENTRY_FAILURE)) {
-        vmx_explain_entry_failure(v, reason);
-    }
-    if (row->fill)
+    const struct vmx_row *row = &vmx_rows[reason & EXIT_REASON_BASIC];
+    if (row->flags & ROW_INSN) {
+        vmx_decode_instruction(v, exit, row->word);
         row->fill(v, exit);
+    } else {
+        decode_between(v, exit, reason);
+    }
 }

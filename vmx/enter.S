@@ -1,78 +1,72 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * int vmx_enter(struct vcpu *vcpu, bool launched): into the guest and back (root mode).
+ * Into the guest and back (root mode). RBX is the vCPU, on entry and on return; all other registers
+ * are lost (vmx/vmx_asm.h tells the compiler). The return is by RET with the flags of the refusal,
+ * CF or ZF, or without them: a VM exit clears RFLAGS.
  *
- * struct vcpu starts with the guest's registers in the order of the instruction encoding. RSP
- * walks over them: entry pops RAX to R15, and as HOST_RSP is the end of that array, the exit
- * pushes R15 to RAX into their places again. Nothing else may use the stack meanwhile: interrupts
- * are off, and NMI and machine check have stacks of their own (IST).
+ * struct vcpu starts with the guest's registers in the order of the instruction encoding; RSP is
+ * in the VMCS. HOST_RSP is the vCPU's address, so that an exit finds it without a free register.
+ * Nothing may use the stack until it is the host's again: interrupts are off, and NMI and machine
+ * check have stacks of their own (IST).
  */
 #include "vmx/offsets.h"
 
         .text
-        .globl  vmx_enter
-        .type   vmx_enter, @function
-vmx_enter:
-        pushq   %rbx
-        pushq   %rbp
-        pushq   %r12
-        pushq   %r13
-        pushq   %r14
-        pushq   %r15
-        movq    %rsp, VCPU_HOST_RSP(%rdi)
-        movq    %rdi, %rsp
-        testb   %sil, %sil      /* the pops leave the flags alone */
-        popq    %rax
-        popq    %rcx
-        popq    %rdx
-        popq    %rbx
-        popq    %rbp            /* the slot of RSP, which the VMCS holds */
-        popq    %rbp
-        popq    %rsi
-        popq    %rdi
-        popq    %r8
-        popq    %r9
-        popq    %r10
-        popq    %r11
-        popq    %r12
-        popq    %r13
-        popq    %r14
-        popq    %r15
-        jz      1f
+        .macro  load_guest
+        movq    %rsp, VCPU_HOST_RSP(%rbx)
+        movq    VCPU_GPR(0)(%rbx), %rax
+        movq    VCPU_GPR(1)(%rbx), %rcx
+        movq    VCPU_GPR(2)(%rbx), %rdx
+        movq    VCPU_GPR(5)(%rbx), %rbp
+        movq    VCPU_GPR(6)(%rbx), %rsi
+        movq    VCPU_GPR(7)(%rbx), %rdi
+        movq    VCPU_GPR(8)(%rbx), %r8
+        movq    VCPU_GPR(9)(%rbx), %r9
+        movq    VCPU_GPR(10)(%rbx), %r10
+        movq    VCPU_GPR(11)(%rbx), %r11
+        movq    VCPU_GPR(12)(%rbx), %r12
+        movq    VCPU_GPR(13)(%rbx), %r13
+        movq    VCPU_GPR(14)(%rbx), %r14
+        movq    VCPU_GPR(15)(%rbx), %r15
+        movq    VCPU_GPR(3)(%rbx), %rbx
+        .endm
+
+        .globl  vmx_enter_launch
+        .type   vmx_enter_launch, @function
+vmx_enter_launch:
+        load_guest
+        vmlaunch
+        movq    %gs:CPU_CURRENT, %rbx
+        ret
+        .size   vmx_enter_launch, . - vmx_enter_launch
+
+        .globl  vmx_enter_resume
+        .type   vmx_enter_resume, @function
+vmx_enter_resume:
+        load_guest
         vmresume
-        jmp     2f
-1:      vmlaunch
-2:      /* refused: RSP is the end of the register array */
-        movq    (VCPU_HOST_RSP - VCPU_GPRS_SIZE)(%rsp), %rsp
-        movl    $1, %eax
-        jmp     3f
+        movq    %gs:CPU_CURRENT, %rbx
+        ret
 
         .globl  vmx_exit_point
 vmx_exit_point:
-        pushq   %r15
-        pushq   %r14
-        pushq   %r13
-        pushq   %r12
-        pushq   %r11
-        pushq   %r10
-        pushq   %r9
-        pushq   %r8
-        pushq   %rdi
-        pushq   %rsi
-        pushq   %rbp
-        pushq   %rbp
-        pushq   %rbx
-        pushq   %rdx
-        pushq   %rcx
-        pushq   %rax
-        movq    VCPU_HOST_RSP(%rsp), %rsp
-        xorl    %eax, %eax
-3:      popq    %r15
-        popq    %r14
-        popq    %r13
-        popq    %r12
-        popq    %rbp
-        popq    %rbx
+        movq    %rax, VCPU_GPR(0)(%rsp)
+        movq    %rcx, VCPU_GPR(1)(%rsp)
+        movq    %rdx, VCPU_GPR(2)(%rsp)
+        movq    %rbx, VCPU_GPR(3)(%rsp)
+        movq    %rbp, VCPU_GPR(5)(%rsp)
+        movq    %rsi, VCPU_GPR(6)(%rsp)
+        movq    %rdi, VCPU_GPR(7)(%rsp)
+        movq    %r8, VCPU_GPR(8)(%rsp)
+        movq    %r9, VCPU_GPR(9)(%rsp)
+        movq    %r10, VCPU_GPR(10)(%rsp)
+        movq    %r11, VCPU_GPR(11)(%rsp)
+        movq    %r12, VCPU_GPR(12)(%rsp)
+        movq    %r13, VCPU_GPR(13)(%rsp)
+        movq    %r14, VCPU_GPR(14)(%rsp)
+        movq    %r15, VCPU_GPR(15)(%rsp)
+        movq    %rsp, %rbx
+        movq    VCPU_HOST_RSP(%rbx), %rsp
         ret
-        .size   vmx_enter, . - vmx_enter
+        .size   vmx_enter_resume, . - vmx_enter_resume
         .section .note.GNU-stack, "", @progbits

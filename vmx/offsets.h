@@ -3,7 +3,8 @@
 #ifndef VMX_OFFSETS_H
 #define VMX_OFFSETS_H
 
-#define VCPU_GPRS_SIZE 128
+#define VCPU_GPR(number) (8 * (number))
 #define VCPU_HOST_RSP 128
+#define CPU_CURRENT 24
 
 #endif

@@ -37,13 +37,11 @@ static uint64_t masked(enum vmcs_field field, uint64_t ours, uint64_t shadow)
 }
 
 /* The neutral copies are read once after an exit and written back before the next entry. */
-static uint64_t cached(struct vcpu *v, uint64_t *copy, enum vmx_cached bit, enum vmcs_field field)
+static uint64_t cached(struct vcpu *v, uint64_t *copy, enum vcpu_copy bit, enum vmcs_field field)
 {
-    struct vmx_vcpu *x = vmx_of(v);
-
-    if (!(x->cached & bit)) {
+    if (!(v->valid & bit)) {
         *copy = vmcs_read(field);
-        x->cached |= bit;
+        v->valid |= bit;
     }
     return *copy;
 }
@@ -52,9 +50,9 @@ uint64_t vmx_get(struct vcpu *v, enum vreg reg)
 {
     switch (reg) {
     case VREG_RIP:
-        return cached(v, &v->rip, VMX_CACHED_RIP, VMCS_GUEST_RIP);
+        return cached(v, &v->rip, VCPU_RIP, VMCS_GUEST_RIP);
     case VREG_RFLAGS:
-        return cached(v, &v->rflags, VMX_CACHED_RFLAGS, VMCS_GUEST_RFLAGS);
+        return cached(v, &v->rflags, VCPU_RFLAGS, VMCS_GUEST_RFLAGS);
     case VREG_SHADOW:
         return vmx_shadow(v);
     case VREG_CPL: /* SDM 3C, "Guest Register State": the DPL of SS */
@@ -96,18 +94,16 @@ static void set_efer(uint64_t value)
 
 void vmx_set(struct vcpu *v, enum vreg reg, uint64_t value)
 {
-    struct vmx_vcpu *x = vmx_of(v);
-
     switch (reg) {
     case VREG_RIP:
         v->rip = value;
-        x->cached |= VMX_CACHED_RIP;
-        v->dirty |= VCPU_DIRTY_RIP;
+        v->valid |= VCPU_RIP;
+        v->dirty |= VCPU_RIP;
         break;
     case VREG_RFLAGS:
         v->rflags = value;
-        x->cached |= VMX_CACHED_RFLAGS;
-        v->dirty |= VCPU_DIRTY_RFLAGS;
+        v->valid |= VCPU_RFLAGS;
+        v->dirty |= VCPU_RFLAGS;
         break;
     case VREG_CR0:
         set_cr0(v, value);

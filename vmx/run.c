@@ -1,53 +1,70 @@
 /* SPDX-License-Identifier: MIT */
 /* Entry, events, windows and the timer of the current VMCS (root mode). */
+#include "kernel/exit_loop.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
 #include "kernel/x86.h"
+#include "vmx/decode.h"
 #include "vmx/ept.h"
 #include "vmx/offsets.h"
 #include "vmx/vmx.h"
 #include "vmx/vmx_asm.h"
 
 _Static_assert(offsetof(struct vcpu, gpr) == 0, "vmx/enter.S");
-_Static_assert(sizeof(((struct vcpu *)0)->gpr) == VCPU_GPRS_SIZE, "vmx/enter.S");
+_Static_assert(offsetof(struct vcpu, gpr[R15]) == VCPU_GPR(15), "vmx/enter.S");
 _Static_assert(offsetof(struct vcpu, host_rsp) == VCPU_HOST_RSP, "vmx/enter.S");
+_Static_assert(offsetof(struct cpu, current) == CPU_CURRENT, "vmx/enter.S");
 
 #define TIMER_MAX 0xffffffffull
 
 void vmx_write_back(struct vcpu *v)
 {
-    if (v->dirty & VCPU_DIRTY_RIP)
+    if (v->dirty & VCPU_RIP)
         vmcs_write(VMCS_GUEST_RIP, v->rip);
-    if (v->dirty & VCPU_DIRTY_RFLAGS)
+    if (v->dirty & VCPU_RFLAGS)
         vmcs_write(VMCS_GUEST_RFLAGS, v->rflags);
-    if (v->dirty & VCPU_DIRTY_SHADOW) {
+    if (v->dirty & VCPU_SHADOW) {
         uint64_t state = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY);
         vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, state & ~(BLOCKING_STI | BLOCKING_MOV_SS));
     }
     v->dirty = 0;
 }
 
-void vmx_run(struct vcpu *v, struct vmexit *exit)
-{
-    struct vmx_vcpu *x = vmx_of(v);
+#define INSN_ERROR_NOT_LAUNCHED 5u
 
-    if (likely(v->dirty == VCPU_DIRTY_RIP)) {
+/* The first entry after VMCLEAR is VMLAUNCH's. False: refused for good. */
+static __attribute__((noinline)) bool enter_otherwise(struct vcpu *v, struct vmexit *exit)
+{
+    uint64_t error = vmcs_read(VMCS_INSN_ERROR);
+
+    if (error == INSN_ERROR_NOT_LAUNCHED) {
+        if (vmx_launch(v))
+            return true;
+        error = vmcs_read(VMCS_INSN_ERROR);
+    }
+    log_printf("vmx: VM entry refused, VM-instruction error %llu\n", (unsigned long long)error);
+    vmx_explain_entry_failure(v, 0);
+    *exit = (struct vmexit){ .kind = EXIT_ENTRY_FAILED, .code = VMX_EXIT_ENTRY_GUEST_STATE };
+    return false;
+}
+
+__attribute__((always_inline)) inline void vmx_run(struct vcpu *v, struct vmexit *exit)
+{
+    if (likely(v->dirty == VCPU_RIP))
         vmcs_write(VMCS_GUEST_RIP, v->rip);
-        v->dirty = 0;
-    } else if (v->dirty) {
+    else
         vmx_write_back(v);
-    }
-    if (x->timer_tsc != VTIMER_OFF && v->stats.all.cycles - x->timer_cycles > x->timer_slack)
+    if (unlikely(v->stats.all.cycles > v->timer_limit))
         vmx_rearm_timer(v);
-    if (unlikely(vmx_enter(v, x->launched))) {
-        log_printf("vmx: VM entry refused, VM-instruction error %llu\n",
-                   (unsigned long long)vmcs_read(VMCS_INSN_ERROR));
-        vmx_explain_entry_failure(v, 0);
-        *exit = (struct vmexit){ .kind = EXIT_ENTRY_FAILED, .code = VMX_EXIT_ENTRY_GUEST_STATE };
-        return;
-    }
-    x->launched = true;
-    vmx_decode(v, exit);
+    if (likely(vmx_resume(v)) || enter_otherwise(v, exit))
+        vmx_decode(v, exit);
+    else
+        v->dirty = 0;
+}
+
+static void vmx_loop(struct vcpu *v)
+{
+    exit_loop(v, vmx_run);
 }
 
 static const uint8_t intr_types[] = {
@@ -74,13 +91,11 @@ void vmx_inject(struct vcpu *v)
     vmcs_write(VMCS_ENTRY_INTR_INFO, info);
 }
 
-uint32_t vmx_shadow(struct vcpu *v)
+uint64_t vmx_shadow(struct vcpu *v)
 {
-    struct vmx_vcpu *x = vmx_of(v);
-
-    if (!(x->cached & VMX_CACHED_SHADOW)) {
-        v->shadow = (uint32_t)vmcs_read(VMCS_GUEST_INTERRUPTIBILITY);
-        x->cached |= VMX_CACHED_SHADOW;
+    if (!(v->valid & VCPU_SHADOW)) {
+        v->shadow = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY);
+        v->valid |= VCPU_SHADOW;
         /* the shadow of STI ends with the HLT behind it; some processors leave the bit */
         if ((v->shadow & VCPU_SHADOW_MASK) && vmcs_read(VMCS_GUEST_ACTIVITY) == ACTIVITY_HLT) {
             v->shadow &= ~VCPU_SHADOW_MASK;
@@ -156,7 +171,8 @@ void vmx_rearm_timer(struct vcpu *v)
         value = 0;
     else if (x->timer_tsc != VTIMER_OFF)
         value = MIN(((x->timer_tsc - now) >> vmx_caps.timer_shift) + 2, TIMER_MAX);
-    x->timer_cycles = v->stats.all.cycles;
+    v->timer_limit = x->timer_tsc == VTIMER_OFF ? VTIMER_OFF
+                                                : v->stats.all.cycles + x->timer_slack;
     vmcs_write(VMCS_PREEMPTION_TIMER, value);
 }
 
@@ -204,7 +220,7 @@ static const struct backend vmx_backend = {
     .vcpu_reset = vmx_vcpu_reset,
     .load = vmx_load,
     .put = vmx_put,
-    .run = vmx_run,
+    .loop = vmx_loop,
     .get = vmx_get,
     .set = vmx_set,
     .get_segment = vmx_get_segment,

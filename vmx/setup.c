@@ -97,7 +97,7 @@ static void write_host_state(const struct vcpu *v)
         { VMCS_HOST_PAT, x86_rdmsr(MSR_IA32_PAT) },
         { VMCS_HOST_EFER, x86_rdmsr(MSR_IA32_EFER) },
         /* see vmx/enter.S */
-        { VMCS_HOST_RSP, (uint64_t)(uintptr_t)&v->gpr[GPRS] },
+        { VMCS_HOST_RSP, (uint64_t)(uintptr_t)v },
         { VMCS_HOST_RIP, (uint64_t)(uintptr_t)vmx_exit_point },
     };
 
@@ -151,8 +151,7 @@ void vmx_vcpu_reset(struct vcpu *v)
     vmx_set(v, VREG_EFER, 0);
     vmx_set(v, VREG_CR0, RESET_CR0);
     vmx_set(v, VREG_CR4, 0);
-    vmx_of(v)->cached = 0;
-    v->dirty = 0;
+    v->valid = v->dirty = 0;
 }
 
 int vmx_vcpu_init(struct vcpu *v)
@@ -168,7 +167,7 @@ int vmx_vcpu_init(struct vcpu *v)
     x->vpid = (uint16_t)(v->vm->id * BOOT_VCPUS_MAX + v->id + 1);
     x->proc = vmx_caps.proc;
     x->proc2 = vmx_caps.proc2;
-    x->timer_tsc = VTIMER_OFF;
+    x->timer_tsc = v->timer_limit = VTIMER_OFF;
     x->timer_slack = vmx_caps.timer_saved ? VMX_TIMER_SLACK : 0;
     v->backend = x;
     *(uint32_t *)x->vmcs = vmx_caps.revision;
@@ -212,6 +211,5 @@ void vmx_put(struct vcpu *v)
     vmx_write_back(v);
     if (!vmx_clear(x->vmcs_hpa))
         vmx_refused("VMCLEAR", x->vmcs_hpa);
-    x->launched = false;
-    x->cached = 0;
+    v->valid = 0;
 }

@@ -58,19 +58,13 @@ static inline uint64_t vmx_cr4_ours(void)
     return ~(VMX_CR4_GUESTS & vmx_caps.cr4_fixed1);
 }
 
-enum vmx_cached { VMX_CACHED_RFLAGS = 1, VMX_CACHED_SHADOW = 2, VMX_CACHED_RIP = 4 };
-
-/* The entry code (vmx/enter.S) knows the offset of host_rsp from the start of struct vcpu. */
 struct vmx_vcpu {
     void *vmcs;
-    bool launched;
     uint16_t vpid;
-    uint32_t cached;       /* which neutral copies in struct vcpu are valid */
     uint32_t proc, proc2;  /* controls as in the VMCS */
     uint64_t cr0_shadow, cr4_shadow; /* as in the VMCS */
     uint64_t timer_tsc;    /* host TSC of the armed deadline; VTIMER_OFF: none */
-    uint64_t timer_cycles; /* root-mode ticks of this vCPU when the timer was written */
-    uint64_t timer_slack;  /* how many more it may be before it is written again */
+    uint64_t timer_slack;  /* how late it may be: then it is written again */
     hpa_t vmcs_hpa;
 };
 
@@ -84,9 +78,9 @@ static inline struct vmx_vm *vmx_vm_of(struct vm *vm)
     return vm->backend;
 }
 
-/* vmx/enter.S: runs the guest whose VMCS is current until its next exit. 0; 1: the instruction
- * itself was refused. */
-int vmx_enter(struct vcpu *vcpu, bool launched);
+/* vmx/enter.S; to be called by vmx_resume() and vmx_launch() of vmx/vmx_asm.h only. */
+void vmx_enter_resume(void);
+void vmx_enter_launch(void);
 void vmx_exit_point(void);
 
 int vmx_probe(void);
@@ -113,7 +107,7 @@ void vmx_put(struct vcpu *vcpu);
 void vmx_run(struct vcpu *vcpu, struct vmexit *exit);
 
 /* Blocking of interrupts by STI, MOV SS and NMI; ends a shadow that HLT has passed. */
-uint32_t vmx_shadow(struct vcpu *vcpu);
+uint64_t vmx_shadow(struct vcpu *vcpu);
 
 /* Writes the neutral copies that changed to the VMCS. */
 void vmx_write_back(struct vcpu *vcpu);
@@ -135,8 +129,6 @@ void vmx_wake(struct vcpu *vcpu);
 void vmx_set_timer(struct vcpu *vcpu, uint64_t tsc);
 void vmx_rearm_timer(struct vcpu *vcpu);
 
-/* Turns the VMCS's exit fields into *exit (vmx/decode.c). */
-void vmx_decode(struct vcpu *vcpu, struct vmexit *exit);
 const char *vmx_exit_name(unsigned code);
 bool vmx_exit_enabled(unsigned code);
 

@@ -17,23 +17,48 @@ enum invvpid_type { INVVPID_SINGLE = 1, INVVPID_ALL = 2 };
 #include "tests/unit/vmx_host.h"
 #else
 
-static inline uint64_t vmcs_read(enum vmcs_field field)
+/* Into the guest of the current VMCS until its next exit. False: the instruction itself was
+ * refused. What lies in vmx/enter.S keeps RBX and no other register. */
+#define VMX_ENTER_INSN(name)                                                                       \
+    static inline bool vmx_##name(struct vcpu *vcpu)                                               \
+    {                                                                                              \
+        bool refused;                                                                              \
+        __asm__ volatile("call vmx_enter_" #name                                                   \
+                         : "=@ccbe"(refused)                                                       \
+                         : "b"(vcpu)                                                               \
+                         : "rax", "rcx", "rdx", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11",     \
+                           "r12", "r13", "r14", "r15", "memory");                                  \
+        return likely(!refused);                                                                   \
+    }
+VMX_ENTER_INSN(resume)
+VMX_ENTER_INSN(launch)
+
+/* Reads that cpu_count_access() has counted. */
+static inline uint64_t vmcs_read_counted(enum vmcs_field field)
 {
     uint64_t value;
     bool failed;
 
-    this_cpu()->control_accesses++;
     __asm__ volatile("vmread %2, %0" : "=r"(value), "=@ccbe"(failed) : "r"((uint64_t)field));
     if (unlikely(failed))
         vmx_refused("VMREAD", field);
     return value;
 }
 
+static inline void vmcs_copy_counted(enum vmcs_field field, uint64_t *to)
+{
+    bool failed;
+
+    __asm__ volatile("vmread %2, %0" : "=m"(*to), "=@ccbe"(failed) : "r"((uint64_t)field));
+    if (unlikely(failed))
+        vmx_refused("VMREAD", field);
+}
+
 static inline void vmcs_write(enum vmcs_field field, uint64_t value)
 {
     bool failed;
 
-    this_cpu()->control_accesses++;
+    cpu_count_access(1);
     __asm__ volatile("vmwrite %1, %2"
                      : "=@ccbe"(failed)
                      : "r"(value), "r"((uint64_t)field)
@@ -85,6 +110,12 @@ static inline bool vmx_invvpid(enum invvpid_type type, uint16_t vpid)
 }
 
 #endif
+
+static inline uint64_t vmcs_read(enum vmcs_field field)
+{
+    cpu_count_access(1);
+    return vmcs_read_counted(field);
+}
 
 VMX_REGION_INSN(on, "vmxon")
 VMX_REGION_INSN(clear, "vmclear")

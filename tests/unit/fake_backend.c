@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "kernel/exit_loop.h"
+
 #define STALE 0xdeadbeefdeadbeefull /* in copies that are not valid */
 
 struct fake_backend fake;
@@ -43,11 +45,11 @@ static void set(struct vcpu *v, enum vreg reg, uint64_t value)
     assert_true(reg != VREG_CPL && reg != VREG_CS_ACCESS);
     if (reg == VREG_RIP) {
         v->rip = value;
-        v->dirty |= VCPU_DIRTY_RIP;
+        v->dirty |= VCPU_RIP;
         fake.copied[0] = true;
     } else if (reg == VREG_RFLAGS) {
         v->rflags = value;
-        v->dirty |= VCPU_DIRTY_RFLAGS;
+        v->dirty |= VCPU_RFLAGS;
         fake.copied[1] = true;
     } else {
         fake.regs[reg] = value;
@@ -58,11 +60,11 @@ void fake_write_back(void)
 {
     struct vcpu *v = &fake.vcpus[0];
 
-    if (v->dirty & VCPU_DIRTY_RIP)
+    if (v->dirty & VCPU_RIP)
         fake.regs[VREG_RIP] = v->rip;
-    if (v->dirty & VCPU_DIRTY_RFLAGS)
+    if (v->dirty & VCPU_RFLAGS)
         fake.regs[VREG_RFLAGS] = v->rflags;
-    if (v->dirty & VCPU_DIRTY_SHADOW)
+    if (v->dirty & VCPU_SHADOW)
         fake.regs[VREG_SHADOW] &= ~(uint64_t)VCPU_SHADOW_MASK;
     v->dirty = 0;
 }
@@ -86,6 +88,11 @@ static void run(struct vcpu *v, struct vmexit *exit)
     *exit = (struct vmexit){ .kind = EXIT_NONE };
     fake.guest(exit);
     fake_begin(exit->length > 0);
+}
+
+static void loop(struct vcpu *v)
+{
+    exit_loop(v, run);
 }
 
 static void inject(struct vcpu *v)
@@ -175,7 +182,7 @@ static const struct backend the_backend = {
     .exit_codes = FAKE_EXIT_CODES,
     .features = features,
     .vcpu_reset = vcpu_reset,
-    .run = run,
+    .loop = loop,
     .get = get,
     .set = set,
     .get_segment = get_segment,

@@ -144,7 +144,8 @@ void vmx_test_write(enum vmcs_field field, uint64_t value)
 
 bool vmx_test_region(const char *name, hpa_t region)
 {
-    (void)name;
+    if (strcmp(name, "vmclear") == 0)
+        fake_vmx.launched = false;
     assert_int_equal(region % PAGE_SIZE, 0);
     assert_int_equal(*(uint32_t *)page_ptr(region), 0x12); /* the revision identifier */
     return true;
@@ -166,17 +167,34 @@ bool vmx_test_invvpid(enum invvpid_type type, uint16_t vpid)
     return true;
 }
 
-int vmx_enter(struct vcpu *vcpu, bool launched)
+static bool enter(struct vcpu *vcpu, bool launch)
 {
     assert_ptr_equal(vcpu, &fake_vmx.vcpu);
+    if (launch == fake_vmx.launched) {
+        fake_vmx.vmcs[VMCS_INSN_ERROR] = launch ? 4 : 5; /* SDM 3C, 31.4 */
+        return false;
+    }
+    if (fake_vmx.refuse_entry) {
+        fake_vmx.vmcs[VMCS_INSN_ERROR] = fake_vmx.refuse_entry;
+        return false;
+    }
     fake_vmx.entries++;
-    fake_vmx.launches += !launched;
-    if (fake_vmx.refuse_entry)
-        return 1;
+    fake_vmx.launches += launch;
+    fake_vmx.launched = true;
     fake_vmx.vmcs[VMCS_ENTRY_INTR_INFO] &= ~INTR_VALID; /* SDM 3C, "VM Exits": cleared */
     if (fake_vmx.entry)
         fake_vmx.entry();
-    return 0;
+    return true;
+}
+
+bool vmx_resume(struct vcpu *vcpu)
+{
+    return enter(vcpu, false);
+}
+
+bool vmx_launch(struct vcpu *vcpu)
+{
+    return enter(vcpu, true);
 }
 
 void vmx_exit_point(void)

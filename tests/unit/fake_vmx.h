@@ -20,7 +20,8 @@ struct fake_vmx {
     struct boot_vm config;
     unsigned invepts, invvpids;
     uint16_t invvpid_vpid;
-    bool refuse_entry;                  /* VMLAUNCH itself fails */
+    uint8_t refuse_entry;               /* with this VM-instruction error */
+    bool launched;
     void (*entry)(void);                /* what the guest does: fills exit fields */
     unsigned entries, launches;
     char log[FAKE_LOG_SIZE];            /* what log_printf said */

@@ -234,8 +234,7 @@ static void run_explains(void **state)
     assert_non_null(strstr(fake_vmx.log, "CR3 is within the physical-address width"));
     build(REAL);
     put(VMCS_EXIT_CONTROLS, 0);
-    put(VMCS_INSN_ERROR, 7);
-    fake_vmx.refuse_entry = true;
+    fake_vmx.refuse_entry = 7;
     vmx_run(&fake_vmx.vcpu, &exit);
     assert_int_equal(exit.kind, EXIT_ENTRY_FAILED);
     assert_non_null(strstr(fake_vmx.log, "invalid control field"));

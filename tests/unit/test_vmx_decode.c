@@ -64,7 +64,7 @@ static void copies_with_an_instruction(void **state)
     /* and are written at the next entry only */
     v->rip += 2;
     v->shadow = 0;
-    v->dirty = VCPU_DIRTY_RIP | VCPU_DIRTY_SHADOW;
+    v->dirty = VCPU_RIP | VCPU_SHADOW;
     assert_int_equal(get(VMCS_GUEST_RIP), CASE_RIP);
     put(VMCS_GUEST_INTERRUPTIBILITY, BLOCKING_STI | BLOCKING_NMI);
     exit_with(VMX_EXIT_EXTERNAL_INTERRUPT, 0);
@@ -88,7 +88,7 @@ static void accesses_are_few(void **state)
     (void)state;
     exit_with(VMX_EXIT_CPUID, 0);
     v->rip += 2;
-    v->dirty = VCPU_DIRTY_RIP;
+    v->dirty = VCPU_RIP;
     before = this_cpu()->control_accesses;
     exit_with(VMX_EXIT_CPUID, 0);
     assert_true(this_cpu()->control_accesses - before <= 6);

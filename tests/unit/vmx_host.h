@@ -10,15 +10,22 @@ bool vmx_test_region(const char *name, hpa_t region);
 bool vmx_test_invept(enum invept_type type, uint64_t eptp);
 bool vmx_test_invvpid(enum invvpid_type type, uint16_t vpid);
 
-static inline uint64_t vmcs_read(enum vmcs_field field)
+bool vmx_resume(struct vcpu *vcpu);
+bool vmx_launch(struct vcpu *vcpu);
+
+static inline uint64_t vmcs_read_counted(enum vmcs_field field)
 {
-    this_cpu()->control_accesses++;
     return vmx_test_read(field);
+}
+
+static inline void vmcs_copy_counted(enum vmcs_field field, uint64_t *to)
+{
+    *to = vmx_test_read(field);
 }
 
 static inline void vmcs_write(enum vmcs_field field, uint64_t value)
 {
-    this_cpu()->control_accesses++;
+    cpu_count_access(1);
     vmx_test_write(field, value);
 }
 
