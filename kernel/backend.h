@@ -34,6 +34,13 @@ enum vreg {
 enum vseg { VSEG_ES, VSEG_CS, VSEG_SS, VSEG_DS, VSEG_FS, VSEG_GS, VSEG_LDTR, VSEG_TR,
             VSEG_GDTR, VSEG_IDTR, VSEG_COUNT };
 
+/* What tells where a vCPU's next instruction is and how to read it. */
+struct vcode {
+    uint64_t cr3;
+    uint32_t cs_access;
+    bool ia32e; /* EFER.LMA */
+};
+
 struct vsegment {
     uint16_t selector;
     uint32_t limit;
@@ -98,6 +105,9 @@ struct backend {
     void (*set)(struct vcpu *vcpu, enum vreg reg, uint64_t value);
     void (*get_segment)(struct vcpu *vcpu, enum vseg seg, struct vsegment *out);
     void (*set_segment)(struct vcpu *vcpu, enum vseg seg, const struct vsegment *in);
+
+    /* All of *out at once, and the neutral copies of RIP, RFLAGS and the shadow are valid then. */
+    void (*code)(struct vcpu *vcpu, struct vcode *out);
 
     /* Injects vcpu->event at the next entry. */
     void (*inject)(struct vcpu *vcpu);

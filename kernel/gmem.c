@@ -22,21 +22,62 @@ static bool is_ram(const struct gp_region *region)
     return region->type == GP_RAM || region->type == GP_RESERVED_RAM;
 }
 
+enum { SIZE_1G, SIZE_2M, SIZE_4K };
 static const struct {
     unsigned level, order;
     uint64_t size;
 } page_sizes[] = {
-    { 3, PAGE_ORDER_1G, PAGE_1G },
-    { 2, PAGE_ORDER_2M, PAGE_2M },
-    { 1, PAGE_ORDER_4K, PAGE_SIZE },
+    [SIZE_1G] = { 3, PAGE_ORDER_1G, PAGE_1G },
+    [SIZE_2M] = { 2, PAGE_ORDER_2M, PAGE_2M },
+    [SIZE_4K] = { 1, PAGE_ORDER_4K, PAGE_SIZE },
 };
+
+#define SPARE_ORDER 4u /* 64 KiB */
+
+/* Single pages come from a small stock of the VM: its lock is held anyway, so that most faults
+ * don't need that of all memory. */
+static inline hpa_t take_small(struct vm *vm)
+{
+    if (unlikely(!vm->spares)) {
+        hpa_t block = page_alloc(SPARE_ORDER);
+        if (block == PAGE_NONE)
+            return page_alloc(PAGE_ORDER_4K);
+        page_split(block, SPARE_ORDER, PAGE_ORDER_4K);
+        vm->spare = block;
+        vm->spares = 1u << SPARE_ORDER;
+    }
+    vm->spares--;
+    vm->spare += PAGE_SIZE;
+    return vm->spare - PAGE_SIZE;
+}
+
+static void return_stock(struct vm *vm)
+{
+    for (; vm->spares; vm->spares--, vm->spare += PAGE_SIZE)
+        page_free(vm->spare, PAGE_ORDER_4K);
+}
+
+static bool give_small(struct vm *vm, gpa_t gpa)
+{
+    hpa_t hpa = take_small(vm);
+
+    if (unlikely(hpa == PAGE_NONE))
+        return false;
+    if (likely(pt_map_page(&vm->nested, gpa, hpa, RAM_RIGHTS, PT_WB) == 0))
+        return true;
+    page_free(hpa, PAGE_ORDER_4K);
+    return false;
+}
 
 /* Maps one page of page_sizes[i] at gpa. False: no memory, or part of it is mapped. */
 static bool give_page(struct vm *vm, gpa_t gpa, size_t i)
 {
     uint64_t size = page_sizes[i].size;
-    hpa_t hpa = page_alloc(page_sizes[i].order);
+    hpa_t hpa;
 
+    if (i == SIZE_4K)
+        return give_small(vm, gpa);
+    hpa = page_alloc(page_sizes[i].order);
     if (hpa == PAGE_NONE)
         return false;
     if (pt_map(&vm->nested, gpa, hpa, size, RAM_RIGHTS, PT_WB, page_sizes[i].level) == 0)
@@ -45,14 +86,35 @@ static bool give_page(struct vm *vm, gpa_t gpa, size_t i)
     return false;
 }
 
-/* Maps one block at gpa, as large as alignment, `left` and free memory allow. Its size; 0: none. */
+/* Maps clean memory at gpa, 2 MiB pages in as few pieces as there are. Its size; 0: none. */
+static uint64_t give_run(struct vm *vm, gpa_t gpa, uint64_t left)
+{
+    unsigned order = MIN(63u - (unsigned)__builtin_clzll(left) - PAGE_SHIFT, PAGE_ORDER_MAX);
+    hpa_t block = page_alloc_clean(&order);
+    uint64_t size = PAGE_SIZE << order;
+
+    if (block == PAGE_NONE)
+        return 0;
+    page_split(block, order, PAGE_ORDER_2M);
+    if (pt_map(&vm->nested, gpa, block, size, RAM_RIGHTS, PT_WB, 2) == 0)
+        return size;
+    for (uint64_t done = 0; done < size; done += PAGE_2M)
+        page_free(block + done, PAGE_ORDER_2M);
+    return 0;
+}
+
+/* Maps memory at gpa in the largest pages that alignment, `left` and free memory allow. Its size;
+ * 0: none. */
 static uint64_t give_block(struct vm *vm, gpa_t gpa, uint64_t left, unsigned max_level)
 {
     for (size_t i = 0; i < ARRAY_SIZE(page_sizes); i++) {
-        uint64_t size = page_sizes[i].size;
+        uint64_t size = page_sizes[i].size, run;
 
-        if (page_sizes[i].level <= max_level && gpa % size == 0 && left >= size &&
-            give_page(vm, gpa, i))
+        if (page_sizes[i].level > max_level || gpa % size || left < size)
+            continue;
+        if (i == SIZE_2M && (run = give_run(vm, gpa, left)))
+            return run;
+        if (give_page(vm, gpa, i))
             return size;
     }
     return 0;
@@ -89,6 +151,7 @@ int gmem_give_all(struct vm *vm)
             last++;
         err = give_range(vm, map[i].base, map[last].base + map[last].size);
     }
+    return_stock(vm);
     return err;
 }
 
@@ -106,23 +169,26 @@ static int take_leaf(const struct pt_leaf *leaf, void *arg)
 void gmem_take_all(struct vm *vm)
 {
     pt_foreach(&vm->nested, take_leaf, NULL);
+    return_stock(vm);
 }
 
 int gmem_demand(struct vm *vm, gpa_t gpa)
 {
     const struct gp_region *region = vm_map_find(vm, gpa);
-    unsigned level = vm->config->backing == BOOT_BACKING_DEMAND_2M ? 2 : 1;
+    uint32_t backing = vm->config->backing;
+    bool large = backing == BOOT_BACKING_DEMAND_2M && vm->nested.format->largest_level >= 2;
 
-    if (!region || !is_ram(region) || vm->config->backing == BOOT_BACKING_EAGER)
+    if (!region || !is_ram(region) || backing == BOOT_BACKING_EAGER)
         return -EFAULT;
-    level = MIN(level, vm->nested.format->largest_level);
-    for (size_t i = 0; i < ARRAY_SIZE(page_sizes); i++) {
-        gpa_t base = ALIGN_DOWN(gpa, page_sizes[i].size);
+    if (large) {
+        gpa_t base = ALIGN_DOWN(gpa, PAGE_2M);
 
-        if (page_sizes[i].level <= level && base >= region->base &&
-            page_sizes[i].size <= region->base + region->size - base && give_page(vm, base, i))
+        if (base >= region->base && PAGE_2M <= region->base + region->size - base &&
+            give_page(vm, base, SIZE_2M))
             return 0;
     }
+    if (likely(give_small(vm, ALIGN_DOWN(gpa, PAGE_SIZE))))
+        return 0;
     /* another vCPU may have been here first */
     return pt_translate(&vm->nested, gpa) == PAGE_NONE ? -ENOMEM : 0;
 }

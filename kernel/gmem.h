@@ -21,10 +21,19 @@ int gmem_demand(struct vm *vm, gpa_t gpa);
  * exit only. NULL: no RAM there. */
 void *gmem_page(struct vm *vm, gpa_t gpa);
 
+/* In 64-bit mode: bits 63:47 are alike. */
+static inline bool gva_canonical(gva_t gva)
+{
+    return (gva_t)((int64_t)(gva << 16) >> 16) == gva;
+}
+
+/* Beside enum pt_rights: a supervisor's access while SMAP forbids pages that are the user's. */
+#define GWALK_NOT_USERS 16u
+
 /* A guest-virtual address through the guest's own page tables. 0; -EFAULT with *error_code set
- * as for #PF. `access`: mask of enum pt_rights (PT_USER: as from CPL 3). */
+ * as for #PF. `access`: mask of enum pt_rights (PT_USER: as from CPL 3) and GWALK_NOT_USERS. */
 int gwalk(struct vcpu *vcpu, gva_t gva, unsigned access, gpa_t *gpa, uint32_t *error_code);
-/* Copies from guest-virtual memory. 0, or -EFAULT (and which address in *fault). */
+/* Copies from guest-virtual memory. 0; -EFAULT (and which address in *fault); -ENXIO: no RAM. */
 int gwalk_read(struct vcpu *vcpu, gva_t gva, void *to, size_t size, unsigned access, gva_t *fault,
                uint32_t *error_code);
 int gwalk_write(struct vcpu *vcpu, gva_t gva, const void *from, size_t size, unsigned access,

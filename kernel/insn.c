@@ -1,274 +1,217 @@
 /* SPDX-License-Identifier: MIT */
-/* The instruction decoder behind MMIO and string I/O (root mode and build host; pure). */
+/*
+ * The instruction decoder behind MMIO and string I/O (root mode and build host; pure): a table of
+ * opcodes. It runs ahead in a buffer that is long enough, and looks at the end whether what it has
+ * read was there.
+ */
 #include "kernel/insn.h"
 
 #include <errno.h>
 
 #include "kernel/backend.h"
 
-struct cursor {
-    const uint8_t *bytes;
-    size_t count, at;
-    enum insn_mode mode;
-    bool operand16, address_toggle, lock;
-    uint8_t rex;
-    int error;
+enum row_flags {
+    M = 1u << 0,      /* ModRM with a memory operand */
+    B = 1u << 1,      /* the operand is a byte */
+    REG = 1u << 2,    /* the register is changed */
+    IMM8 = 1u << 3,
+    IMM = 1u << 4,    /* an immediate of the operand's size, at most four bytes */
+    WIDE = 1u << 5,   /* the register has the operand size, memory a byte (B) or a word */
+    SIGN = 1u << 6,
+    OFFSET = 1u << 7, /* an address in place of ModRM */
+    PREFIX = 1u << 8,
+    GROUP = 1u << 9,  /* `op` is a row of `groups`, ModRM chooses in it */
 };
 
+struct row {
+    uint8_t op; /* enum insn_op, group, or segment + 1 */
+    uint16_t flags;
+};
+
+enum group { GROUP1, GROUP3, GROUP8, GROUP11, GROUPS };
+
+static const uint8_t groups[GROUPS][8] = {
+    [GROUP1] = { INSN_ADD, INSN_OR, INSN_NONE, INSN_NONE, INSN_AND, INSN_SUB, INSN_XOR, INSN_CMP },
+    [GROUP3] = { INSN_TEST, INSN_TEST },
+    [GROUP8] = { [4] = INSN_BT, INSN_BTS, INSN_BTR, INSN_BTC },
+    [GROUP11] = { INSN_STORE },
+};
+
+#define ARITHMETIC(base, op)                                                                       \
+    [(base)] = { op, M | B }, [(base) + 1] = { op, M }, [(base) + 2] = { op, M | B | REG },        \
+    [(base) + 3] = { op, M | REG }
+#define STRING(base, op) [(base)] = { op, B }, [(base) + 1] = { op, 0 }
+
+static const struct row one_byte[256] = {
+    ARITHMETIC(0x00, INSN_ADD), ARITHMETIC(0x08, INSN_OR), ARITHMETIC(0x20, INSN_AND),
+    ARITHMETIC(0x28, INSN_SUB), ARITHMETIC(0x30, INSN_XOR), ARITHMETIC(0x38, INSN_CMP),
+    [0x26] = { VSEG_ES + 1, PREFIX }, [0x2e] = { VSEG_CS + 1, PREFIX },
+    [0x36] = { VSEG_SS + 1, PREFIX }, [0x3e] = { VSEG_DS + 1, PREFIX },
+    [0x64] = { VSEG_FS + 1, PREFIX }, [0x65] = { VSEG_GS + 1, PREFIX },
+    [0x40 ... 0x4f] = { 0, PREFIX }, /* REX in 64-bit mode */
+    [0x66] = { 0, PREFIX }, [0x67] = { 0, PREFIX },
+    [0xf0] = { 0, PREFIX }, [0xf2] = { 0, PREFIX }, [0xf3] = { 0, PREFIX },
+    [0x63] = { INSN_LOAD, M | WIDE | SIGN }, /* MOVSXD */
+    STRING(0x6c, INSN_PORT_IN), STRING(0x6e, INSN_PORT_OUT),
+    [0x80] = { GROUP1, GROUP | M | B | IMM8 }, [0x81] = { GROUP1, GROUP | M | IMM },
+    [0x83] = { GROUP1, GROUP | M | IMM8 },
+    [0x84] = { INSN_TEST, M | B }, [0x85] = { INSN_TEST, M },
+    [0x86] = { INSN_EXCHANGE, M | B }, [0x87] = { INSN_EXCHANGE, M },
+    [0x88] = { INSN_STORE, M | B }, [0x89] = { INSN_STORE, M },
+    [0x8a] = { INSN_LOAD, M | B }, [0x8b] = { INSN_LOAD, M },
+    [0xa0] = { INSN_LOAD, OFFSET | B }, [0xa1] = { INSN_LOAD, OFFSET },
+    [0xa2] = { INSN_STORE, OFFSET | B }, [0xa3] = { INSN_STORE, OFFSET },
+    STRING(0xa4, INSN_MOVE_STRING), STRING(0xaa, INSN_STORE_STRING),
+    STRING(0xac, INSN_LOAD_STRING),
+    [0xc6] = { GROUP11, GROUP | M | B | IMM8 }, [0xc7] = { GROUP11, GROUP | M | IMM },
+    [0xf6] = { GROUP3, GROUP | M | B | IMM8 }, [0xf7] = { GROUP3, GROUP | M | IMM },
+};
+
+static const struct row two_byte[256] = {
+    [0xa3] = { INSN_BT, M }, [0xab] = { INSN_BTS, M },
+    [0xb3] = { INSN_BTR, M }, [0xbb] = { INSN_BTC, M },
+    [0xba] = { GROUP8, GROUP | M | IMM8 },
+    [0xb6] = { INSN_LOAD, M | B | WIDE }, [0xb7] = { INSN_LOAD, M | WIDE },
+    [0xbe] = { INSN_LOAD, M | B | WIDE | SIGN }, [0xbf] = { INSN_LOAD, M | WIDE | SIGN },
+};
+
+#define ESCAPE 0x0f
+#define MOVSXD 0x63
 #define REX_W 8u
 #define REX_R 4u
 
-static uint8_t take(struct cursor *c)
-{
-    if (c->at >= c->count || c->at >= INSN_MAX) {
-        c->error = c->at >= INSN_MAX ? -EINVAL : -ENODATA;
-        return 0;
-    }
-    return c->bytes[c->at++];
-}
+struct cursor {
+    const uint8_t *bytes;
+    size_t at;
+    enum insn_mode mode;
+    bool operand_toggle, address_toggle;
+    uint8_t rex;
+};
 
-static uint64_t take_number(struct cursor *c, unsigned size)
-{
-    uint64_t value = 0;
-
-    for (unsigned i = 0; i < size; i++)
-        value |= (uint64_t)take(c) << (8 * i);
-    return value;
-}
-
+/* False: not a prefix in this mode. */
 static bool take_prefix(struct cursor *c, struct insn *in, uint8_t byte)
 {
-    switch (byte) {
-    case 0x26: in->segment = VSEG_ES + 1; return true;
-    case 0x2e: in->segment = VSEG_CS + 1; return true;
-    case 0x36: in->segment = VSEG_SS + 1; return true;
-    case 0x3e: in->segment = VSEG_DS + 1; return true;
-    case 0x64: in->segment = VSEG_FS + 1; return true;
-    case 0x65: in->segment = VSEG_GS + 1; return true;
-    case 0x66: c->operand16 = true; return true;
-    case 0x67: c->address_toggle = true; return true;
-    case 0xf0: c->lock = true; return true;
-    case 0xf2:
-    case 0xf3: in->rep = true; return true;
-    default: return false;
+    if ((byte & 0xf0) == 0x40) {
+        c->rex = byte;
+        return c->mode == INSN_64;
     }
+    c->rex = 0; /* REX counts right before the opcode only */
+    if (byte == 0x66)
+        c->operand_toggle = true;
+    else if (byte == 0x67)
+        c->address_toggle = true;
+    else if (byte == 0xf2 || byte == 0xf3)
+        in->rep = true;
+    else if (byte != 0xf0) /* LOCK: device accesses hold the device's lock anyway */
+        in->segment = one_byte[byte].op;
+    return true;
 }
 
-static unsigned operand_size(const struct cursor *c)
+static uint8_t operand_size(const struct cursor *c)
 {
     if (c->rex & REX_W)
         return 8;
-    if (c->mode == INSN_16)
-        return c->operand16 ? 4 : 2;
-    return c->operand16 ? 2 : 4;
+    return (c->mode == INSN_16) != c->operand_toggle ? 2 : 4;
 }
 
-static unsigned address_size(const struct cursor *c)
+static uint8_t address_size(const struct cursor *c)
 {
     static const uint8_t sizes[3][2] = { { 2, 4 }, { 4, 2 }, { 8, 4 } };
 
     return sizes[c->mode][c->address_toggle];
 }
 
+/* Of SIB and displacement only the length counts: the address is known from the exit. */
+static unsigned address_length(const uint8_t *modrm, unsigned size)
+{
+    unsigned mod = *modrm >> 6, rm = *modrm & 7;
+
+    if (size == 2)
+        return mod == 1 ? 1 : mod == 2 || (mod == 0 && rm == 6) ? 2 : 0;
+    unsigned sib = rm == 4, base = sib ? modrm[1] & 7 : rm;
+    return sib + (mod == 1 ? 1 : mod == 2 || (mod == 0 && base == 5) ? 4 : 0);
+}
+
 /* A byte register: without REX, 4 to 7 name the high bytes of the first four. */
-static uint8_t byte_register(const struct cursor *c, uint8_t number)
+static uint8_t register_number(const struct cursor *c, uint8_t modrm, bool byte)
 {
-    return c->rex || number < 4 ? number : (uint8_t)((number - 4) | INSN_HIGH_BYTE);
+    uint8_t number = modrm >> 3 & 7;
+
+    if (c->rex)
+        return (uint8_t)(number | (c->rex & REX_R ? 8 : 0));
+    return byte && number >= 4 ? (uint8_t)((number - 4) | INSN_HIGH_BYTE) : number;
 }
 
-static void skip_displacement(struct cursor *c, uint8_t modrm, unsigned size)
+static void take_immediate(struct cursor *c, struct insn *in, size_t size)
 {
-    unsigned mod = modrm >> 6, rm = modrm & 7, displacement = 0;
+    unsigned shift = 64 - 8 * (unsigned)size;
+    uint64_t value = 0;
 
-    if (size == 2) {
-        displacement = mod == 1 ? 1 : mod == 2 || (mod == 0 && rm == 6) ? 2 : 0;
-    } else {
-        uint8_t base = rm == 4 ? take(c) & 7 : (uint8_t)rm;
-        displacement = mod == 1 ? 1 : mod == 2 || (mod == 0 && base == 5) ? 4 : 0;
-    }
-    take_number(c, displacement);
-}
-
-/* ModRM with a memory operand: the address is known from the exit, only the length counts. */
-static uint8_t take_modrm(struct cursor *c, struct insn *in)
-{
-    uint8_t modrm = take(c), reg = (uint8_t)((modrm >> 3 & 7) | (c->rex & REX_R ? 8 : 0));
-
-    if (modrm >> 6 == 3)
-        c->error = c->error ? c->error : -EINVAL;
-    else
-        skip_displacement(c, modrm, address_size(c));
-    in->gpr = in->size == 1 ? byte_register(c, reg) : reg;
-    return modrm >> 3 & 7;
-}
-
-static uint64_t sign_extend(uint64_t value, unsigned size)
-{
-    unsigned shift = 64 - 8 * size;
-
-    return (uint64_t)((int64_t)(value << shift) >> shift);
-}
-
-static void take_immediate(struct cursor *c, struct insn *in, unsigned size)
-{
-    in->immediate = sign_extend(take_number(c, size), size);
+    __builtin_memcpy(&value, &c->bytes[c->at], sizeof(uint32_t));
+    in->immediate = (uint64_t)((int64_t)(value << shift) >> shift);
     in->immediate_valid = true;
+    c->at += size;
 }
 
-static int two_byte(struct cursor *c, struct insn *in)
+static int take_operands(struct cursor *c, struct insn *in, uint8_t op, unsigned flags)
 {
-    uint8_t opcode = take(c);
+    uint8_t modrm = c->bytes[c->at], operand = operand_size(c);
 
-    switch (opcode) {
-    case 0xb6: /* MOVZX, MOVSX */
-    case 0xb7:
-    case 0xbe:
-    case 0xbf:
-        in->op = INSN_LOAD;
-        in->size = opcode & 1 ? 2 : 1;
-        in->sign = opcode & 8;
-        in->extend = (uint8_t)operand_size(c);
-        /* the register operand has the full width: never a high byte */
-        in->size = (uint8_t)(in->size | 0x10);
-        take_modrm(c, in);
-        in->size &= 0xf;
-        return 0;
-    default:
-        return -EINVAL;
+    in->size = flags & B ? 1 : flags & WIDE ? MIN(operand, (uint8_t)2) : operand;
+    in->extend = flags & WIDE ? operand : in->size;
+    in->sign = flags & SIGN;
+    in->to_register = flags & REG;
+    if (flags & M) {
+        c->at++;
+        if (modrm >> 6 == 3)
+            return -EINVAL;
+        if (flags & GROUP)
+            op = groups[op][modrm >> 3 & 7];
+        else
+            in->gpr = register_number(c, modrm, in->extend == 1);
+        if (op == INSN_NONE)
+            return -EINVAL;
+        c->at += address_length(&c->bytes[c->at - 1], in->address_size);
     }
-}
-
-static const uint8_t arithmetic[8] = { INSN_ADD, INSN_OR,  0xff,     0xff,
-                                       INSN_AND, INSN_SUB, INSN_XOR, INSN_CMP };
-
-/* 00-3f: the eight operations in rows of eight opcodes */
-static int arithmetic_register(struct cursor *c, struct insn *in, uint8_t opcode)
-{
-    uint8_t op = arithmetic[opcode >> 3 & 7];
-
-    if (op == 0xff || (opcode & 7) > 3)
+    if (op == INSN_NONE)
         return -EINVAL;
     in->op = op;
-    in->to_register = opcode & 2;
-    in->size = (uint8_t)(opcode & 1 ? operand_size(c) : 1);
-    take_modrm(c, in);
+    if (flags & (IMM8 | IMM))
+        take_immediate(c, in, flags & IMM8 ? 1 : MIN(operand, (uint8_t)4));
     return 0;
 }
 
-static int arithmetic_immediate(struct cursor *c, struct insn *in, uint8_t opcode)
+/* What the flags of a row can't say. */
+static int odd_ones(struct cursor *c, struct insn *in, uint8_t opcode, unsigned flags)
 {
-    unsigned size = opcode & 1 ? operand_size(c) : 1;
-    uint8_t op;
-
-    in->size = (uint8_t)size;
-    op = arithmetic[take_modrm(c, in)];
-    if (op == 0xff)
-        return -EINVAL;
-    in->op = op;
-    take_immediate(c, in, opcode == 0x81 ? MIN(size, 4u) : 1);
-    return 0;
-}
-
-static int moffs(struct cursor *c, struct insn *in, uint8_t opcode)
-{
-    in->op = opcode & 2 ? INSN_STORE : INSN_LOAD;
-    in->size = in->extend = (uint8_t)(opcode & 1 ? operand_size(c) : 1);
-    in->gpr = 0;
-    take_number(c, address_size(c));
-    return 0;
-}
-
-static int string_op(struct cursor *c, struct insn *in, uint8_t opcode)
-{
-    switch (opcode & 0xfe) {
-    case 0x6c:
-    case 0x6e: in->op = INSN_PORT_STRING; break;
-    case 0xaa: in->op = INSN_STORE_STRING; break;
-    default: in->op = INSN_LOAD_STRING; break;
-    }
-    in->size = in->extend = (uint8_t)(opcode & 1 ? operand_size(c) : 1);
-    if (in->op == INSN_PORT_STRING && in->size == 8)
+    if (flags & OFFSET)
+        c->at += in->address_size;
+    if ((in->op == INSN_PORT_IN || in->op == INSN_PORT_OUT) && in->size == 8)
         in->size = 4;
-    return 0;
+    if (opcode != MOVSXD || !(flags & SIGN))
+        return 0;
+    in->size = MIN(in->extend, (uint8_t)4); /* with 66h a word, and no extension */
+    return c->mode == INSN_64 ? 0 : -EINVAL;
 }
 
-static int group3(struct cursor *c, struct insn *in, uint8_t opcode)
+int insn_decode(const struct insn_code *code, enum insn_mode mode, struct insn *out)
 {
-    unsigned size = opcode & 1 ? operand_size(c) : 1;
-
-    in->size = (uint8_t)size;
-    in->op = INSN_TEST;
-    if (take_modrm(c, in) > 1)
-        return -EINVAL;
-    take_immediate(c, in, MIN(size, 4u));
-    return 0;
-}
-
-static int one_byte(struct cursor *c, struct insn *in, uint8_t opcode)
-{
-    in->size = in->extend = (uint8_t)(opcode & 1 ? operand_size(c) : 1);
-    switch (opcode) {
-    case 0x88: case 0x89:
-        in->op = INSN_STORE;
-        take_modrm(c, in);
-        return 0;
-    case 0x8a: case 0x8b:
-        in->op = INSN_LOAD;
-        take_modrm(c, in);
-        return 0;
-    case 0xc6: case 0xc7:
-        in->op = INSN_STORE;
-        if (take_modrm(c, in) != 0)
-            return -EINVAL;
-        take_immediate(c, in, MIN(in->size, 4u));
-        return 0;
-    case 0x63:
-        if (c->mode != INSN_64)
-            return -EINVAL;
-        in->op = INSN_LOAD;
-        in->sign = true;
-        in->extend = (uint8_t)operand_size(c);
-        in->size = MIN(in->extend, (uint8_t)4); /* with 66h a word, and no extension */
-        take_modrm(c, in);
-        return 0;
-    case 0x84: case 0x85:
-        in->op = INSN_TEST;
-        take_modrm(c, in);
-        return 0;
-    case 0x86: case 0x87:
-        in->op = INSN_EXCHANGE;
-        take_modrm(c, in);
-        return 0;
-    case 0xa0: case 0xa1: case 0xa2: case 0xa3:
-        return moffs(c, in, opcode);
-    case 0x6c: case 0x6d: case 0x6e: case 0x6f: case 0xaa: case 0xab: case 0xac: case 0xad:
-        return string_op(c, in, opcode);
-    case 0x80: case 0x81: case 0x83:
-        return arithmetic_immediate(c, in, opcode);
-    case 0xf6: case 0xf7:
-        return group3(c, in, opcode);
-    case 0x0f:
-        return two_byte(c, in);
-    default:
-        return opcode < 0x40 ? arithmetic_register(c, in, opcode) : -EINVAL;
-    }
-}
-
-int insn_decode(const uint8_t *bytes, size_t count, enum insn_mode mode, struct insn *out)
-{
-    struct cursor c = { .bytes = bytes, .count = count, .mode = mode };
-    uint8_t byte;
+    struct cursor c = { .bytes = code->bytes, .mode = mode };
+    uint8_t opcode = c.bytes[c.at++];
+    const struct row *row = &one_byte[opcode];
     int err;
 
     *out = (struct insn){ 0 };
-    while (take_prefix(&c, out, byte = take(&c)) && !c.error)
-        ;
-    if (mode == INSN_64 && (byte & 0xf0) == 0x40) { /* REX stands right before the opcode */
-        c.rex = byte;
-        byte = take(&c);
-    }
-    out->address_size = (uint8_t)address_size(&c);
-    err = one_byte(&c, out, byte);
+    while ((row->flags & PREFIX) && c.at <= INSN_MAX && take_prefix(&c, out, opcode))
+        row = &one_byte[opcode = c.bytes[c.at++]];
+    if (opcode == ESCAPE)
+        row = &two_byte[opcode = c.bytes[c.at++]];
+    out->address_size = address_size(&c);
+    err = row->flags & PREFIX ? -EINVAL : take_operands(&c, out, row->op, row->flags);
+    if (!err && (row->flags & (OFFSET | SIGN) || out->op >= INSN_STRINGS))
+        err = odd_ones(&c, out, opcode, row->flags);
     out->length = (uint8_t)c.at;
-    return c.error ? c.error : err;
+    if (c.at > MIN(code->count, (size_t)INSN_MAX))
+        return code->count < INSN_MAX ? -ENODATA : -EINVAL;
+    return err;
 }

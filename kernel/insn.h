@@ -9,18 +9,31 @@
 #include "kernel/types.h"
 
 #define INSN_MAX 15u
+/* Room for what a decoder may look at before it sees that the instruction is too long. */
+#define INSN_BUFFER 32u
 
 enum insn_mode { INSN_16, INSN_32, INSN_64 };
 enum insn_op {
-    INSN_LOAD,      /* memory to register: MOV, MOVZX, MOVSX, MOVSXD */
-    INSN_STORE,     /* register or immediate to memory: MOV */
-    INSN_STORE_STRING, /* STOS */
-    INSN_LOAD_STRING,  /* LODS */
-    INSN_EXCHANGE,  /* XCHG */
+    INSN_NONE,
+    INSN_LOAD,         /* memory to register: MOV, MOVZX, MOVSX, MOVSXD */
+    INSN_STORE,        /* register or immediate to memory: MOV */
+    INSN_EXCHANGE,     /* XCHG */
     INSN_AND, INSN_OR, INSN_XOR, INSN_ADD, INSN_SUB, /* register or immediate with memory */
-    INSN_TEST,      /* TEST, CMP: flags only */
+    INSN_TEST,         /* TEST, CMP: flags only */
     INSN_CMP,
-    INSN_PORT_STRING, /* INS, OUTS */
+    INSN_BT, INSN_BTS, INSN_BTR, INSN_BTC, /* one bit, copied to CF */
+    INSN_STRINGS,      /* from here on: what kernel/string_insn.c carries out */
+    INSN_STORE_STRING = INSN_STRINGS, /* STOS */
+    INSN_LOAD_STRING,  /* LODS */
+    INSN_MOVE_STRING,  /* MOVS */
+    INSN_PORT_IN,      /* INS */
+    INSN_PORT_OUT,     /* OUTS */
+    INSN_OPS
+};
+
+struct insn_code {
+    uint8_t bytes[INSN_BUFFER];
+    size_t count; /* of these are the guest's, at most INSN_BUFFER */
 };
 
 struct insn {
@@ -40,10 +53,13 @@ struct insn {
 #define INSN_HIGH_BYTE 0x80u
 
 /* 0; -EINVAL: not one of these; -ENODATA: more bytes are needed than there are. */
-int insn_decode(const uint8_t *bytes, size_t count, enum insn_mode mode, struct insn *out);
+int insn_decode(const struct insn_code *code, enum insn_mode mode, struct insn *out);
 
 struct vcpu;
-/* Fetches and decodes the instruction at RIP. Also -EFAULT: it can't be read. */
-int insn_fetch(struct vcpu *vcpu, struct insn *out);
+/* The instruction at RIP, which has caused this exit (kernel/fetch.c). The neutral copies in the
+ * vCPU are valid then, as the step past the instruction needs them. *out lives until the next. 0;
+ * -EFAULT: it is not there any more, and an exception is queued; -ENXIO: it is not in RAM; else as
+ * insn_decode. */
+int insn_fetch(struct vcpu *vcpu, const struct insn **out);
 
 #endif

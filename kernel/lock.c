@@ -16,7 +16,8 @@ static uint32_t lock_owner(const struct cpu *cpu)
     return cpu->index + 1;
 }
 
-static void lock_push(struct cpu *cpu, const struct lock *lock)
+/* The ranks that are held stay in order, so that the last one is the highest. */
+static inline void lock_push(struct cpu *cpu, const struct lock *lock)
 {
     if (!LOCK_CHECKED)
         return;
@@ -24,30 +25,38 @@ static void lock_push(struct cpu *cpu, const struct lock *lock)
     cpu->lock_ranks[cpu->lock_depth++] = lock->rank;
 }
 
-/* Locks may be released in any order. */
-static void lock_pop(struct cpu *cpu, const struct lock *lock)
+/* Locks may be released in any order; mostly it is the last one. */
+static inline void lock_pop(struct cpu *cpu, const struct lock *lock)
 {
     if (!LOCK_CHECKED)
         return;
     uint32_t i = cpu->lock_depth;
 
-    while (i > 0 && cpu->lock_ranks[i - 1] != lock->rank)
-        i--;
     assert_bug(i > 0);
-    for (; i < cpu->lock_depth; i++)
+    cpu->lock_depth = i - 1;
+    if (likely(cpu->lock_ranks[i - 1] == lock->rank))
+        return;
+    for (i--; i > 0 && cpu->lock_ranks[i - 1] != lock->rank; i--)
+        ;
+    assert_bug(i > 0);
+    for (; i <= cpu->lock_depth; i++)
         cpu->lock_ranks[i - 1] = cpu->lock_ranks[i];
-    cpu->lock_depth--;
 }
 
-static void lock_check_order(const struct cpu *cpu, const struct lock *lock)
+static inline void lock_check_order(const struct cpu *cpu, const struct lock *lock)
+{
+    uint32_t depth = cpu->lock_depth;
+
+    if (LOCK_CHECKED && depth && cpu->lock_ranks[depth - 1] >= lock->rank)
+        panic("lock %s: rank %u after rank %u", lock->name, lock->rank, cpu->lock_ranks[depth - 1]);
+}
+
+static void lock_wait(const struct cpu *cpu, const struct lock *lock)
 {
     if (lock->held == lock_owner(cpu))
         panic("lock %s: taken twice", lock->name);
-    if (!LOCK_CHECKED)
-        return;
-    for (uint32_t i = 0; i < cpu->lock_depth; i++)
-        if (cpu->lock_ranks[i] >= lock->rank)
-            panic("lock %s: rank %u after rank %u", lock->name, lock->rank, cpu->lock_ranks[i]);
+    while (lock->held)
+        x86_pause();
 }
 
 void lock_init(struct lock *lock, enum lock_rank rank, const char *name)
@@ -67,9 +76,8 @@ void lock_acquire(struct lock *lock)
     struct cpu *cpu = this_cpu();
 
     lock_check_order(cpu, lock);
-    while (!lock_take(lock, lock_owner(cpu)))
-        while (lock->held)
-            x86_pause();
+    while (unlikely(!lock_take(lock, lock_owner(cpu))))
+        lock_wait(cpu, lock);
     lock_push(cpu, lock);
 }
 

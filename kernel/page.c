@@ -188,6 +188,34 @@ hpa_t page_alloc(unsigned order)
     }
 }
 
+hpa_t page_alloc_clean(unsigned *order)
+{
+    hpa_t block = PAGE_NONE;
+    uint32_t smaller;
+
+    lock_acquire(&mem.lock);
+    smaller = mem.filled[CLEAN] & ((2u << *order) - (1u << PAGE_ORDER_2M));
+    if (smaller && !(mem.filled[CLEAN] >> *order))
+        *order = 31 - (unsigned)__builtin_clz(smaller);
+    if (mem.filled[CLEAN] >> PAGE_ORDER_2M)
+        block = block_take(CLEAN, *order);
+    if (block != PAGE_NONE) {
+        mem.stats.clean_pages -= block_pages(*order);
+        mem.stats.free_pages -= block_pages(*order);
+    }
+    lock_release(&mem.lock);
+    return block;
+}
+
+void page_split(hpa_t block, unsigned order, unsigned into)
+{
+    lock_acquire(&mem.lock);
+    assert_bug(*block_state(block) == (STATE_USED | order) && into <= order);
+    for (uint64_t i = 0; i < block_pages(order); i += block_pages(into))
+        block_state(block)[i] = (uint8_t)(STATE_USED | into);
+    lock_release(&mem.lock);
+}
+
 void page_free(hpa_t block, unsigned order)
 {
     assert_bug(order <= PAGE_ORDER_MAX && block >> PAGE_SHIFT < mem.frames &&

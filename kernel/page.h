@@ -41,6 +41,13 @@ void page_boot_add(const struct bootinfo *boot, hpa_t from, hpa_t to);
  * fragments have merged; above, callers fall back to smaller blocks. */
 hpa_t page_alloc(unsigned order);
 
+/* The largest clean block of at most *order and at least 2 MiB, and its order; PAGE_NONE: only
+ * page_alloc could help, which zeroes. */
+hpa_t page_alloc_clean(unsigned *order);
+
+/* Makes of a block in use smaller ones, to be freed one by one. */
+void page_split(hpa_t block, unsigned order, unsigned into);
+
 /* Returns a block from page_alloc, whole. Its content is scrubbed before it is given out again.
  * Panics when this block with this order is not in use. */
 void page_free(hpa_t block, unsigned order);

@@ -137,24 +137,55 @@ static inline uint64_t *slot_find(const struct pt *pt, uint64_t in, unsigned lev
     return entry_get(table) & present ? NULL : table;
 }
 
-/* The hot cases are one 4 KiB and one 2 MiB page whose neighbours are mapped: faults and RAM of a
- * new VM. */
+/* The same for a 4 KiB page; pages are mostly mapped beside the one before. */
+static inline uint64_t *page_slot_find(struct pt *pt, uint64_t in)
+{
+    uint64_t *slot;
+
+    if (likely(pt->near == in / PAGE_2M + 1 && !(in & (PAGE_SIZE - 1)))) {
+        slot = &pt->near_table[level_index(in, 1)];
+        return entry_get(slot) & pt->format->present_mask ? NULL : slot;
+    }
+    slot = slot_find(pt, in, 1);
+    if (slot) {
+        pt->near = in / PAGE_2M + 1;
+        pt->near_table = slot - level_index(in, 1);
+    }
+    return slot;
+}
+
+static inline bool leaf_ok(const struct pt_format *format, hpa_t hpa, uint64_t size,
+                           unsigned rights)
+{
+    return !(hpa & (~format->address_mask | (size - 1))) && (rights & PT_R);
+}
+
+int pt_map_page(struct pt *pt, uint64_t in, hpa_t hpa, unsigned rights, enum pt_type type)
+{
+    const struct pt_format *format = pt->format;
+    uint64_t *slot = likely(leaf_ok(format, hpa, PAGE_SIZE, rights)) ? page_slot_find(pt, in)
+                                                                      : NULL;
+
+    if (unlikely(!slot))
+        return map_range(pt, in, hpa, PAGE_SIZE, rights, type, 1);
+    entry_set(slot, format->leaf(hpa, 1, rights, type));
+    return 0;
+}
+
+/* The hot case is one 2 MiB page whose neighbours are mapped: RAM of a new VM. */
 int pt_map(struct pt *pt, uint64_t in, hpa_t hpa, uint64_t size, unsigned rights,
            enum pt_type type, unsigned max_level)
 {
     const struct pt_format *format = pt->format;
-    bool valid = !(hpa & (~format->address_mask | (size - 1))) && (rights & PT_R);
     uint64_t *slot = NULL;
-    unsigned level = 1;
 
-    if (size == PAGE_SIZE && valid) {
-        slot = slot_find(pt, in, 1);
-    } else if (size == PAGE_2M && valid && format->largest_level > 1 && max_level != 1) {
+    if (size == PAGE_SIZE)
+        return pt_map_page(pt, in, hpa, rights, type);
+    if (size == PAGE_2M && format->largest_level > 1 && max_level != 1 &&
+        leaf_ok(format, hpa, size, rights))
         slot = slot_find(pt, in, 2);
-        level = 2;
-    }
     if (unlikely(!slot))
         return map_range(pt, in, hpa, size, rights, type, max_level);
-    entry_set(slot, format->leaf(hpa, level, rights, type));
+    entry_set(slot, format->leaf(hpa, 2, rights, type));
     return 0;
 }

@@ -36,6 +36,8 @@ struct pt {
     hpa_t root;
     uint64_t table_pages; /* 4 KiB pages in use for tables, the root and those to reap included */
     hpa_t reap;           /* unlinked tables, chained through their first entry; 0: none */
+    uint64_t near;        /* input address / 2 MiB + 1 of the lowest table that pt_map used last */
+    uint64_t *near_table;
 };
 
 struct pt_leaf {
@@ -58,6 +60,9 @@ void pt_destroy(struct pt *pt);
  * -ENOMEM: the part mapped so far is unmapped again. */
 int pt_map(struct pt *pt, uint64_t in, hpa_t hpa, uint64_t size, unsigned rights,
            enum pt_type type, unsigned max_level);
+
+/* The same for one 4 KiB page; quick beside the page that was mapped last. */
+int pt_map_page(struct pt *pt, uint64_t in, hpa_t hpa, unsigned rights, enum pt_type type);
 
 /* Unmaps; holes are fine; splits large leaves at the edges; unlinks tables that became empty.
  * The caller flushes TLBs before the memory gets another owner, then calls pt_reap. 0, -EINVAL,

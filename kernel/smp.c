@@ -111,7 +111,7 @@ static void smp_main(void *arg)
     tsc_sync_join();
     while (!released) {
         work_run();
-        if (!released && !cpu->work_pending)
+        if (!released && !cpu->work_pending && !page_scrub_step())
             x86_sti_hlt_cli();
     }
     sched_loop();

@@ -171,8 +171,10 @@ bool vcpu_serve_requests(struct vcpu *v)
         __atomic_fetch_or(&v->requests, requests, __ATOMIC_SEQ_CST); /* all of it later */
         return false;
     }
-    if (requests & VCPU_REQ_FLUSH)
+    if (requests & VCPU_REQ_FLUSH) {
+        memset(v->fetched, 0, sizeof(v->fetched));
         backend->flush(v->vm);
+    }
     if (requests & VCPU_REQ_INIT)
         take_init(v);
     if (requests & VCPU_REQ_SIPI)

@@ -6,6 +6,7 @@
 #include "kernel/backend.h"
 #include "kernel/cpu.h"
 #include "kernel/exit.h"
+#include "kernel/insn.h"
 #include "kernel/types.h"
 #include "kernel/x86_regs.h"
 
@@ -98,6 +99,23 @@ struct vcpu_trace {
     uint64_t reserved;
 };
 
+/*
+ * An instruction that was fetched before (kernel/fetch.c). It is used again only if the entries of
+ * the guest's page tables and the bytes are what they were, so no change by a sibling is missed.
+ * The pointers hold because RAM that is given to a VM stays where it is while it has vCPUs; who
+ * changes that, sends VCPU_REQ_FLUSH, which forgets them.
+ */
+#define VCPU_FETCHED 8u
+#define VCPU_FETCHED_SIZE 16u /* the longest instruction has 15 bytes */
+struct vcpu_fetched {
+    uint64_t rip, cr3;
+    const uint64_t *slots[4]; /* entries on the way, the last one repeated; NULL: nothing here */
+    uint64_t entries[4];
+    const uint8_t *code;
+    uint64_t bytes[2];
+    struct insn insn;
+};
+
 struct vcpu {
     uint64_t gpr[GPRS]; /* first: the entry code walks over it; RSP is kept by the backend */
     uint64_t host_rsp;  /* second: of the entry code */
@@ -137,6 +155,7 @@ struct vcpu {
     void *switched;    /* struct guest_state; kernel/guest_state.c */
     uint64_t xcr0;
     struct cpuid_table *cpuid; /* kernel/cpuid.c */
+    struct vcpu_fetched fetched[VCPU_FETCHED]; /* kernel/fetch.c */
 
     struct vcpu_stats stats;
     struct vcpu_trace trace[VCPU_HISTORY]; /* exit number n is in n % VCPU_HISTORY */

@@ -100,6 +100,8 @@ struct vm {
     struct gp_region map[GP_REGIONS_MAX];
     uint32_t map_count;
     uint64_t memory;               /* RAM in bytes */
+    hpa_t spare;                   /* clean pages at hand for its next faults; kernel/gmem.c */
+    uint32_t spares;
     struct iobus pio, mmio;
     struct vdev *devices;
     const struct intc_ops *intc;

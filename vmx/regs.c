@@ -66,6 +66,16 @@ uint64_t vmx_get(struct vcpu *v, enum vreg reg)
     }
 }
 
+void vmx_code(struct vcpu *v, struct vcode *out)
+{
+    cached(v, &v->rip, VCPU_RIP, VMCS_GUEST_RIP);
+    cached(v, &v->rflags, VCPU_RFLAGS, VMCS_GUEST_RFLAGS);
+    vmx_shadow(v);
+    out->cr3 = vmcs_read(VMCS_GUEST_CR3);
+    out->cs_access = (uint32_t)vmcs_read(VMCS_GUEST_CS_ACCESS);
+    out->ia32e = vmcs_read(VMCS_GUEST_EFER) & EFER_LMA;
+}
+
 static void set_cr0(struct vcpu *v, uint64_t value)
 {
     /* with unrestricted guest PE and PG are free, the rest of FIXED0 is not */

@@ -225,6 +225,7 @@ static const struct backend vmx_backend = {
     .set = vmx_set,
     .get_segment = vmx_get_segment,
     .set_segment = vmx_set_segment,
+    .code = vmx_code,
     .inject = vmx_inject,
     .interruptible = vmx_interruptible,
     .nmi_ready = vmx_nmi_ready,

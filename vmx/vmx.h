@@ -114,6 +114,7 @@ void vmx_write_back(struct vcpu *vcpu);
 
 uint64_t vmx_get(struct vcpu *vcpu, enum vreg reg);
 void vmx_set(struct vcpu *vcpu, enum vreg reg, uint64_t value);
+void vmx_code(struct vcpu *vcpu, struct vcode *out);
 /* The manual's name of a VMCS field; NULL: not one of vmx/vmcs.h. */
 const char *vmx_field_name(uint64_t field);
 void vmx_get_segment(struct vcpu *vcpu, enum vseg seg, struct vsegment *out);

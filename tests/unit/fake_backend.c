@@ -95,6 +95,15 @@ static void loop(struct vcpu *v)
     exit_loop(v, run);
 }
 
+static void code(struct vcpu *v, struct vcode *out)
+{
+    get(v, VREG_RIP);
+    get(v, VREG_RFLAGS);
+    get(v, VREG_SHADOW);
+    *out = (struct vcode){ fake.regs[VREG_CR3], fake.segments[VSEG_CS].access,
+                           fake.regs[VREG_EFER] & EFER_LMA };
+}
+
 static void inject(struct vcpu *v)
 {
     fake.injections++;
@@ -187,6 +196,7 @@ static const struct backend the_backend = {
     .set = set,
     .get_segment = get_segment,
     .set_segment = set_segment,
+    .code = code,
     .inject = inject,
     .interruptible = interruptible,
     .nmi_ready = nmi_ready,

@@ -40,6 +40,7 @@ struct fake_backend {
     bool copied[3];            /* RIP, RFLAGS, shadow: the neutral copy is valid */
     uint64_t dr6, cr2;
     uint32_t features;
+    bool no_1g_pages;
     uint64_t tsc, timer;
     unsigned linear_flushes, flushes, entries, injections;
     struct vevent injected;    /* the last */
@@ -57,7 +58,7 @@ struct fake_backend {
     char reason[200];
 
     uint64_t registers[512];   /* of the device, by offset / 8 */
-    struct fake_access accesses[64];
+    struct fake_access accesses[128];
     unsigned access_count;
 };
 extern struct fake_backend fake;

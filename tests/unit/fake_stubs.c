@@ -15,6 +15,7 @@
 #include "kernel/guest_state.h"
 #include "kernel/irq.h"
 #include "kernel/page.h"
+#include "kernel/policy.h"
 #include "kernel/sched.h"
 #include "kernel/time.h"
 
@@ -149,6 +150,20 @@ WEAK int guest_state_init(struct vcpu *v)
 WEAK void guest_state_fini(struct vcpu *v)
 {
     (void)v;
+}
+
+/* The processor that guests see. */
+WEAK uint64_t policy_address_mask(void)
+{
+    return BIT(FAKE_PHYSICAL_BITS) - 1;
+}
+
+WEAK struct cpuid_regs cpuid_of(struct vcpu *v, uint32_t leaf, uint32_t subleaf)
+{
+    (void)v;
+    (void)leaf;
+    (void)subleaf;
+    return (struct cpuid_regs){ .edx = fake.no_1g_pages ? 0 : CPUID_80000001_EDX_PAGE1GB };
 }
 
 /* x87, SSE, AVX */

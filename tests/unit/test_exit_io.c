@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Port I/O of guests: sizes, absent ports, strings with all their registers (build host). */
-/* sources: kernel/exit_io.c kernel/exit_memory.c kernel/insn.c kernel/gwalk.c kernel/inject.c
+/* sources: kernel/exit_io.c kernel/exit_memory.c kernel/emulate_string.c kernel/fetch.c
+ * kernel/insn.c kernel/gwalk.c kernel/inject.c
  * kernel/vcpu.c kernel/gmem.c kernel/pt.c
  * kernel/pt_change.c kernel/pt_read.c kernel/page.c kernel/iobus.c vmx/ept.c
  * tests/unit/fake_backend.c tests/unit/fake_guest.c tests/unit/fake_stubs.c
@@ -182,6 +183,44 @@ static void page_fault_in_a_string(void **state)
     assert_int_equal(v->gpr[RDI], 0x4000);
 }
 
+/* Memory of a string may be a device's; where nothing is, that VM ends. */
+static void strings_and_devices(void **state)
+{
+    (void)state;
+    fake.registers[0] = 0x44332211;
+    fake_poke(CODE, 0x6df3, 2); /* rep insd */
+    v->gpr[RDI] = FAKE_MMIO + 16;
+    v->gpr[RCX] = 2;
+    assert_int_equal(io(FAKE_PORT, 4, true, true, true), VERDICT_NEXT);
+    assert_int_equal(fake.registers[2], 0x4433221144332211);
+    fake_poke(CODE, 0x6e, 1); /* outsb */
+    v->gpr[RSI] = FAKE_MMIO + 17;
+    assert_int_equal(io(FAKE_PORT + 4, 1, false, true, false), VERDICT_NEXT);
+    assert_int_equal(fake.registers[0], 0x2244332211);
+    assert_no_event();
+    fake_poke(CODE, 0x6d, 1);
+    v->gpr[RDI] = 1 << 30;
+    assert_int_equal(io(FAKE_PORT, 4, true, true, false), VERDICT_STOP);
+    v->gpr[RDI] = FAKE_MMIO + PAGE_SIZE - 2;
+    assert_int_equal(io(FAKE_PORT, 4, true, true, false), VERDICT_STOP);
+    assert_int_equal(fake.failures, 2);
+}
+
+/* A limit stops the string at the element that crosses it. */
+static void string_over_the_limit(void **state)
+{
+    (void)state;
+    fake_real();
+    fake_poke(CODE, 0x6df3, 2); /* rep insw */
+    v->gpr[RDI] = 0xfffd;
+    v->gpr[RCX] = 2;
+    assert_int_equal(io(FAKE_PORT, 2, true, true, true), VERDICT_RETRY);
+    assert_exception(VECTOR_GP, -1); /* real mode pushes no error code */
+    assert_int_equal(v->gpr[RDI], 0xffff);
+    assert_int_equal(v->gpr[RCX], 1);
+    assert_int_equal(fake.access_count, 1);
+}
+
 static void code_that_is_no_string(void **state)
 {
     (void)state;
@@ -200,6 +239,8 @@ int main(void)
         cmocka_unit_test_setup(strings_are_cut, setup),
         cmocka_unit_test_setup(segments_and_widths, setup),
         cmocka_unit_test_setup(page_fault_in_a_string, setup),
+        cmocka_unit_test_setup(strings_and_devices, setup),
+        cmocka_unit_test_setup(string_over_the_limit, setup),
         cmocka_unit_test_setup(code_that_is_no_string, setup),
     };
 

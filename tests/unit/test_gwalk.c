@@ -152,9 +152,10 @@ static void execution_switches(void **state)
 {
     (void)state;
     map_long(0, P | W | U, FRAME | P | U | NX, 1);
-    fake.regs[VREG_EFER] &= ~EFER_NXE;
-    assert_int_equal(assert_walk(0, PT_X), FRAME);
+    fake.regs[VREG_EFER] &= ~EFER_NXE; /* the bit is reserved then */
+    assert_int_equal(assert_fault(0, PT_X), PF_ERROR_P | PF_ERROR_RSVD);
     map_long(0, P | W | U, FRAME | P | U, 1);
+    assert_int_equal(assert_walk(0, PT_X), FRAME);
     fake.regs[VREG_CR4] |= CR4_SMEP;
     assert_int_equal(assert_fault(0, PT_X), PF_ERROR_P | PF_ERROR_I);
     assert_int_equal(assert_walk(0, PT_X | PT_USER), FRAME);
@@ -177,6 +178,63 @@ static void accessed_and_dirty(void **state)
     assert_int_equal(fake_peek(slot_long(0, 2), 8) & (PTE_A | PTE_D), PTE_A);
 }
 
+/* SMAP, where AC does not allow it: as the string instructions ask for it. */
+static void supervisor_keeps_out(void **state)
+{
+    (void)state;
+    map_long(0, P | W | U, FRAME | P | W | U, 1);
+    assert_int_equal(assert_fault(0, GWALK_NOT_USERS), PF_ERROR_P);
+    assert_int_equal(assert_fault(0, GWALK_NOT_USERS | PT_W), PF_ERROR_P | PF_ERROR_W);
+    map_long(0, P | W, FRAME | P | W | U, 1);
+    assert_int_equal(assert_walk(0, GWALK_NOT_USERS), FRAME);
+}
+
+#define BEYOND BIT(FAKE_PHYSICAL_BITS)
+
+static void reserved_bits_long(void **state)
+{
+    static const struct {
+        uint64_t bits;
+        unsigned level;
+        bool leaf, reserved;
+    } rows[] = {
+        { BEYOND, 1, true, true }, { BIT(51), 1, true, true },
+        { BIT(52), 1, true, false }, { BIT(62), 1, true, false }, /* ignored */
+        { BEYOND, 2, false, true }, { BEYOND, 3, false, true }, { BEYOND, 4, false, true },
+        { PTE_PS, 4, false, true },
+        { PTE_PS | BIT(13), 2, true, true }, { PTE_PS | BIT(20), 2, true, true },
+        { PTE_PS | BIT(12), 2, true, false }, { PTE_PS | BIT(29), 3, true, true },
+        { PTE_PS | BIT(30), 3, true, false },
+    };
+    uint32_t error;
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        setup(state);
+        map_long(0, P | W | U, P | W | U, rows[i].leaf ? rows[i].level : 1);
+        fake_poke(slot_long(0, rows[i].level),
+                  fake_peek(slot_long(0, rows[i].level), 8) | rows[i].bits, 8);
+        if (!rows[i].reserved) {
+            assert_walk(0, PT_W);
+            continue;
+        }
+        error = assert_fault(0, PT_USER | PT_W);
+        assert_int_equal(error, PF_ERROR_P | PF_ERROR_RSVD | PF_ERROR_U | PF_ERROR_W);
+    }
+    setup(state);
+    fake.no_1g_pages = true;
+    map_long(0, P | W | U, P | W | U | PTE_PS, 3);
+    assert_int_equal(assert_fault(0, 0), PF_ERROR_P | PF_ERROR_RSVD);
+}
+
+static void not_canonical(void **state)
+{
+    (void)state;
+    map_long(0, P | W | U, FRAME | P | W | U, 1);
+    assert_int_equal(assert_walk(0, 0), FRAME);
+    assert_fault(BIT(48), 0);
+    assert_fault(BIT(63), 0);
+}
+
 /* 32-bit paging: 4-byte entries, 4 MiB pages with PSE-36, no NX. */
 static void paging_32(void **state)
 {
@@ -196,6 +254,10 @@ static void paging_32(void **state)
     fake_poke(ROOT + (gva >> 22) * 4, 0x11000 | P | W | U | PTE_PS, 4);
     assert_int_equal(assert_walk(gva, 0), FRAME + 0x456);
     fake.regs[VREG_CR4] = CR4_PSE;
+    fake_poke(ROOT + (gva >> 22) * 4, 0x00c00000 | BIT(21) | P | W | U | PTE_PS, 4);
+    assert_int_equal(assert_fault(gva, 0), PF_ERROR_P | PF_ERROR_RSVD);
+    fake_poke(ROOT + (gva >> 22) * 4, 0x00c00000 | BIT(20) | P | W | U | PTE_PS, 4);
+    assert_int_equal(assert_fault(gva, 0), PF_ERROR_P | PF_ERROR_RSVD); /* address bit 39 */
     fake_poke(ROOT + (gva >> 22) * 4, 0x00c00000 | 5 << 13 | P | W | U | PTE_PS, 4);
     assert_int_equal(assert_walk(gva, PT_W), 5ull << 32 | 0x00c00000 | (gva & 0x3fffff));
     assert_int_equal(fake_peek(ROOT + (gva >> 22) * 4, 4) & PTE_D, PTE_D);
@@ -223,6 +285,8 @@ static void paging_pae(void **state)
     fake_poke(0x11000 + 8, 6 * PAGE_2M | P | W | PTE_PS, 8);
     assert_int_equal(assert_walk(gva, PT_W), 6 * PAGE_2M + 0x1234);
     assert_int_equal(assert_fault(gva, PT_USER), PF_ERROR_P | PF_ERROR_U);
+    fake_poke(0x11000 + 8, 0x12000 | BIT(62) | P | W | U, 8); /* ignored in long mode only */
+    assert_int_equal(assert_fault(gva, 0), PF_ERROR_P | PF_ERROR_RSVD);
     assert_int_equal(assert_fault(0x80000000, 0), 0); /* PDPTE 2 is not present */
 }
 
@@ -273,6 +337,9 @@ int main(void)
         cmocka_unit_test_setup(write_protection_switch, setup),
         cmocka_unit_test_setup(execution_switches, setup),
         cmocka_unit_test_setup(accessed_and_dirty, setup),
+        cmocka_unit_test_setup(supervisor_keeps_out, setup),
+        cmocka_unit_test_setup(reserved_bits_long, setup),
+        cmocka_unit_test_setup(not_canonical, setup),
         cmocka_unit_test_setup(paging_32, setup),
         cmocka_unit_test_setup(paging_pae, setup),
         cmocka_unit_test_setup(tables_outside_memory, setup),

@@ -27,12 +27,12 @@ static void check(const char *text, const uint8_t *from, const uint8_t *to, enum
                   struct insn expected)
 {
     size_t length = (size_t)(to - from);
-    uint8_t bytes[INSN_MAX + 1];
+    struct insn_code code = { .count = INSN_MAX };
     struct insn got;
 
-    memset(bytes, 0x90, sizeof(bytes));
-    memcpy(bytes, from, length);
-    if (insn_decode(bytes, INSN_MAX, mode, &got) != 0)
+    memset(code.bytes, 0x90, sizeof(code.bytes));
+    memcpy(code.bytes, from, length);
+    if (insn_decode(&code, mode, &got) != 0)
         fail_msg("%s: refused", text);
     expected.length = (uint8_t)length;
     if (!expected.address_size)
@@ -50,8 +50,8 @@ static void check(const char *text, const uint8_t *from, const uint8_t *to, enum
     if (expected.op == INSN_LOAD && got.extend != expected.extend)
         fail_msg("%s: extends to %u", text, got.extend);
     /* cut off anywhere, it is not complete */
-    for (size_t count = 0; count < length; count++)
-        assert_int_equal(insn_decode(bytes, count, mode, &got), -ENODATA);
+    for (code.count = 0; code.count < length; code.count++)
+        assert_int_equal(insn_decode(&code, mode, &got), -ENODATA);
 }
 
 #define CHECK(mode, directive, text, ...)                                                          \
@@ -154,6 +154,16 @@ static void test_arithmetic(void **state)
     CODE64("xchgb %%ah, (%%rdi)", .op = INSN_EXCHANGE, .size = 1, .gpr = HIGH(RAX));
 }
 
+static void test_bits(void **state)
+{
+    (void)state;
+    CODE64("btl %%ecx, (%%rdi)", .op = INSN_BT, .size = 4, .gpr = RCX);
+    CODE64("lock btsq %%r9, (%%rdi)", .op = INSN_BTS, .size = 8, .gpr = R9);
+    CODE64("btrw $5, 8(%%rdi)", .op = INSN_BTR, .size = 2, IMMEDIATE(5));
+    CODE64("btcl $31, (%%rdi)", .op = INSN_BTC, .size = 4, IMMEDIATE(31));
+    CODE16("btw $3, (%%di)", .op = INSN_BT, .size = 2, IMMEDIATE(3));
+}
+
 static void test_strings(void **state)
 {
     (void)state;
@@ -161,30 +171,36 @@ static void test_strings(void **state)
     CODE64("rep stosq", .op = INSN_STORE_STRING, .size = 8, .rep = true);
     CODE64("addr32 rep stosl", .op = INSN_STORE_STRING, .size = 4, .rep = true, .address_size = 4);
     CODE64("lodsw", .op = INSN_LOAD_STRING, .size = 2);
-    CODE64("insb", .op = INSN_PORT_STRING, .size = 1);
-    CODE64("rep outsl", .op = INSN_PORT_STRING, .size = 4, .rep = true);
-    CODE64("outsb %%gs:(%%rsi), %%dx", .op = INSN_PORT_STRING, .size = 1, .segment = VSEG_GS + 1);
-    CODE16("rep insw", .op = INSN_PORT_STRING, .size = 2, .rep = true);
-    CODE16("outsl", .op = INSN_PORT_STRING, .size = 4);
+    CODE64("movsb", .op = INSN_MOVE_STRING, .size = 1);
+    CODE64("rep movsq %%fs:(%%rsi), (%%rdi)", .op = INSN_MOVE_STRING, .size = 8, .rep = true,
+           .segment = VSEG_FS + 1);
+    CODE32("rep movsw", .op = INSN_MOVE_STRING, .size = 2, .rep = true);
+    CODE64("insb", .op = INSN_PORT_IN, .size = 1);
+    CODE64("rep outsl", .op = INSN_PORT_OUT, .size = 4, .rep = true);
+    CODE64("outsb %%gs:(%%rsi), %%dx", .op = INSN_PORT_OUT, .size = 1, .segment = VSEG_GS + 1);
+    CODE16("rep insw", .op = INSN_PORT_IN, .size = 2, .rep = true);
+    CODE16("outsl", .op = INSN_PORT_OUT, .size = 4);
 }
 
 /* What has no rule must be refused and not taken for something else. */
 #define REFUSED(mode, directive, text)                                                             \
     do {                                                                                           \
         const uint8_t *from, *to;                                                                  \
-        struct insn refused;                                                                       \
+        struct insn_code refused = { .count = 0 };                                                 \
+        struct insn no;                                                                            \
         ASSEMBLE(from, to, directive, text);                                                       \
-        assert_int_equal(insn_decode(from, (size_t)(to - from), mode, &refused), -EINVAL);         \
+        refused.count = (size_t)(to - from);                                                       \
+        memcpy(refused.bytes, from, refused.count);                                                \
+        assert_int_equal(insn_decode(&refused, mode, &no), -EINVAL);                               \
     } while (0)
 
 static void test_refusals(void **state)
 {
-    uint8_t prefixes[INSN_MAX + 1];
+    struct insn_code code = { .count = INSN_MAX + 1 };
     struct insn got;
 
     (void)state;
     REFUSED(INSN_64, ".code64", "movl %%ecx, %%eax");
-    REFUSED(INSN_64, ".code64", "movsb");
     REFUSED(INSN_64, ".code64", "adcl %%ecx, (%%rdi)");
     REFUSED(INSN_64, ".code64", "sbbl $1, (%%rdi)");
     REFUSED(INSN_64, ".code64", "incl (%%rdi)");
@@ -194,19 +210,20 @@ static void test_refusals(void **state)
     REFUSED(INSN_64, ".code64", "vmovups (%%rdi), %%ymm0");
     REFUSED(INSN_64, ".code64", "pushq (%%rdi)");
     REFUSED(INSN_64, ".code64", "ret");
-    REFUSED(INSN_64, ".code64", "btsl %%ecx, (%%rdi)");
+    REFUSED(INSN_64, ".code64", ".byte 0x0f, 0xba, 0x1f, 1");   /* below BT in its group */
+    REFUSED(INSN_32, ".code32", ".byte 0x40, 0x8b, 0x07");       /* INC, not REX */
     REFUSED(INSN_32, ".code32", "arpl %%ax, (%%edi)");
-    memset(prefixes, 0x66, sizeof(prefixes));
-    assert_int_equal(insn_decode(prefixes, sizeof(prefixes), INSN_64, &got), -EINVAL);
+    memset(code.bytes, 0x66, sizeof(code.bytes));
+    assert_int_equal(insn_decode(&code, INSN_64, &got), -EINVAL);
     /* 13 prefixes leave room for a MOV, 14 don't */
-    prefixes[13] = 0x8b;
-    prefixes[14] = 0x07;
-    assert_int_equal(insn_decode(prefixes, sizeof(prefixes), INSN_64, &got), 0);
+    code.bytes[13] = 0x8b;
+    code.bytes[14] = 0x07;
+    assert_int_equal(insn_decode(&code, INSN_64, &got), 0);
     assert_int_equal(got.length, INSN_MAX);
-    prefixes[13] = 0x66;
-    prefixes[14] = 0x8b;
-    prefixes[15] = 0x07;
-    assert_int_equal(insn_decode(prefixes, sizeof(prefixes), INSN_64, &got), -EINVAL);
+    code.bytes[13] = 0x66;
+    code.bytes[14] = 0x8b;
+    code.bytes[15] = 0x07;
+    assert_int_equal(insn_decode(&code, INSN_64, &got), -EINVAL);
 }
 
 int main(void)
@@ -214,7 +231,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_moves),      cmocka_unit_test(test_immediates),
         cmocka_unit_test(test_extensions), cmocka_unit_test(test_arithmetic),
-        cmocka_unit_test(test_strings),    cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_bits),       cmocka_unit_test(test_strings),
+        cmocka_unit_test(test_refusals),
     };
 
     return cmocka_run_group_tests_name("insn", tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Arithmetic on device registers, with flags as the processor makes them (build host). */
-/* sources: kernel/exit_memory.c kernel/insn.c kernel/gwalk.c kernel/inject.c
+/* sources: kernel/exit_memory.c kernel/emulate_string.c kernel/exit_io.c kernel/fetch.c
+ * kernel/insn.c kernel/gwalk.c kernel/inject.c
  * kernel/vcpu.c kernel/gmem.c kernel/pt.c
  * kernel/pt_change.c kernel/pt_read.c kernel/page.c kernel/iobus.c vmx/ept.c
  * tests/unit/fake_backend.c tests/unit/fake_guest.c tests/unit/fake_stubs.c

@@ -120,6 +120,30 @@ static void clean_memory_goes_first(void **state)
     assert_int_equal(page_get_stats().clean_pages, before.clean_pages - 1);
 }
 
+/* What a new VM's RAM is made of: the largest clean block that fits, split for its pages. */
+static void clean_runs(void **state)
+{
+    unsigned order = 13;
+    hpa_t block;
+
+    (void)state;
+    assert_true(page_alloc_clean(&order) == PAGE_NONE); /* all is dirty */
+    scrub_all();
+    order = PAGE_ORDER_MAX; /* larger than what there is */
+    block = page_alloc_clean(&order);
+    assert_true(block != PAGE_NONE && order >= 11 && order < PAGE_ORDER_MAX);
+    assert_int_equal(block & ((PAGE_SIZE << order) - 1), 0);
+    assert_true(host_is_zero(block, PAGE_SIZE << order));
+    assert_int_equal(page_get_stats().clean_pages, (SIZE >> PAGE_SHIFT) - (1u << order));
+    page_split(block, order, PAGE_ORDER_2M);
+    for (uint64_t done = 0; done < PAGE_SIZE << order; done += PAGE_2M)
+        page_free(block + done, PAGE_ORDER_2M);
+    assert_int_equal(page_get_stats().free_pages, SIZE >> PAGE_SHIFT);
+    order = PAGE_ORDER_2M;
+    block = page_alloc_clean(&order); /* cut from a larger one, if need be */
+    assert_true(block != PAGE_NONE && order == PAGE_ORDER_2M);
+}
+
 /* Every other page clean, the rest dirty: 2 MiB are there only after scrubbing and merging. */
 static void fragments_heal_when_needed(void **state)
 {
@@ -270,6 +294,7 @@ int main(void)
         cmocka_unit_test_setup(scrubbing_is_bounded_and_merges, setup),
         cmocka_unit_test_setup(freed_memory_is_clean_to_the_next_owner, setup),
         cmocka_unit_test_setup(clean_memory_goes_first, setup),
+        cmocka_unit_test_setup(clean_runs, setup),
         cmocka_unit_test_setup(fragments_heal_when_needed, setup),
         cmocka_unit_test_setup(wrong_frees_panic, setup),
         cmocka_unit_test_setup(random_use_loses_nothing, setup),

@@ -20,6 +20,7 @@ struct state {
 static uint8_t near_page[4096] __attribute__((aligned(4096)));
 static uint8_t plain[4096] __attribute__((aligned(4096)));
 static unsigned forms;
+uint64_t words[2]; /* the other side of MOVS */
 
 static void ioapic_select(uint32_t index)
 {
@@ -78,6 +79,13 @@ FORM(cmp_from, "cmpl (%%rdi), %%ecx")
 FORM(cmp_immediate, "cmpl $0x1a055, (%%rdi)")
 FORM(test_register, "testl %%ecx, (%%rdi)")
 FORM(test_immediate, "testl $0x5555, (%%rdi)")
+FORM(bt_immediate, "btl $16, (%%rdi)")
+FORM(bts32, "movl $13, %%ebx; lock; btsl %%ebx, (%%rdi)")
+FORM(btr_immediate, "btrl $16, (%%rdi)")
+FORM(btc_immediate, "btcl $3, (%%rdi)")
+FORM(movs_to, "movq %%rcx, words(%%rip); leaq words(%%rip), %%rsi; movsl")
+FORM(movs_from, "movq %%rdi, %%rsi; leaq words(%%rip), %%rdi; movsl; movl words(%%rip), %%ebx; "
+                "movq %%rsi, %%rdi")
 FORM(stos32, "stosl")
 FORM(stos32_down, "std; stosl")
 FORM(lods32, "movq %%rdi, %%rsi; lodsl; movq %%rsi, %%rdx")
@@ -87,7 +95,8 @@ static void (*const forms32[])(struct state *s) = {
     store32_r8, store_immediate, movsxd, xchg32, add_to, add_from, add_immediate8,
     add_immediate32, sub_to, sub_from, or_to, or_from, or_immediate, and_to, and_from,
     and_immediate, xor_to, xor_from, cmp_to, cmp_from, cmp_immediate, test_register,
-    test_immediate, stos32, stos32_down, lods32,
+    test_immediate, bt_immediate, bts32, btr_immediate, btc_immediate, movs_to, movs_from, stos32, stos32_down,
+    lods32,
 };
 
 /* Byte and word forms, for IOREGSEL, which has 8 bits. */
@@ -204,6 +213,17 @@ static void check_repeat(void)
     rcx = 4;
     __asm__ volatile("rep lodsl" : "+S"(rsi), "+c"(rcx), "+a"(rax) : : "memory");
     guest_check(rsi == IOAPIC + 16 && rcx == 0);
+    ioapic_select(REDIRECTION_LOW);
+    window_write(0x1a0cd);
+    rsi = IOAPIC;
+    rdi = (uint64_t)(uintptr_t)plain;
+    rcx = 8;
+    __asm__ volatile("rep movsl" : "+S"(rsi), "+D"(rdi), "+c"(rcx) : : "memory");
+    guest_check_equal(*(uint32_t *)(void *)&plain[0], REDIRECTION_LOW);
+    guest_check_equal(*(uint32_t *)(void *)&plain[IOWIN], 0x1a0cd);
+    guest_check(rsi == IOAPIC + 32 && rcx == 0);
+    ioapic_select(0x33);
+    rdi = IOAPIC + 16;
     rcx = 0;
     __asm__ volatile("rep stosl" : "+D"(rdi), "+c"(rcx) : "a"(rax) : "memory");
     guest_check_equal(rdi, IOAPIC + 16);
