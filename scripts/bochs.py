@@ -25,7 +25,7 @@ def command(machine, gdb_port=None):
     """The command line for a machine; writes its configuration into the machine's folder."""
     template = string.Template((ROOT / "scripts/bochs/bochsrc").read_text())
     rc = template.substitute(
-        model=machine.cpu_model or default_model(),
+        model=machine.cpu_model,
         cpus=machine.cpus,
         ram=machine.ram >> 20,
         msrs=ROOT / "scripts/bochs/msrs.txt",

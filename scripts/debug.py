@@ -11,7 +11,6 @@ gdb stands at the machine's first instruction with a breakpoint at the hyperviso
 import contextlib
 import os
 import shlex
-import shutil
 import signal
 import socket
 import subprocess
@@ -19,6 +18,7 @@ import sys
 import threading
 from pathlib import Path
 
+import choice
 import emulator
 import image
 import qemu
@@ -55,12 +55,12 @@ def manifest_of(out, text, name):
 def choose(wanted):
     """The emulator. QEMU need not be able to run guests here: start-up can be debugged anyway."""
     if wanted in ("qemu-tcg", "qemu-kvm"):
-        if shutil.which(qemu.QEMU) is None:
-            raise SystemExit(f"debug: {qemu.QEMU} is not installed")
+        if qemu.missing():
+            raise SystemExit(f"debug: {qemu.missing()}")
         if wanted == "qemu-kvm" and not os.access("/dev/kvm", os.R_OK | os.W_OK):
             raise SystemExit("debug: /dev/kvm is missing or this user may not open it")
         return wanted
-    emu, why = emulator.choose(wanted)
+    emu, why = choice.choose(wanted)
     if emu is None:
         raise SystemExit(f"debug: no emulator can be used here: {why}")
     return emu
@@ -84,10 +84,10 @@ class Pump(threading.Thread):
 
 
 @contextlib.contextmanager
-def halted(emu, manifest, out, options=""):
+def halted(emu, manifest, out, options="", cpus=None):
     """(machine, port): a machine that stands still until gdb, on that port, lets it go."""
     out.mkdir(parents=True, exist_ok=True)
-    cpus = 1 if emu == "bochs" else int(run.setting("CPUS", "2"))
+    cpus = cpus or (1 if emu == "bochs" else run.number("CPUS", "2", run.CPUS_MAX))
     image.build(manifest, out / "disk.img", options)
     port = free_port()
     machine = emulator.Machine(out / "disk.img", emu, cpus, run.size(run.setting("RAM", "1G")))

@@ -19,41 +19,17 @@ import tempfile
 import time
 from pathlib import Path
 
-import bochs
+import choice
 import mux
-import qemu
 
 ROOT = Path(__file__).resolve().parent.parent
 CURSOR = re.compile(r"\x1b\[[0-9;]*H")
 ANSI = re.compile(r"\x1b(\[[0-9;?=]*[A-Za-z]|[()][A-Z0-9])")
 LOADER_ERROR = re.compile(r"mullion: loader error:[^\r\n]*")
-LAUNCHERS = {"bochs": bochs.command, "qemu-kvm": qemu.command, "qemu-tcg": qemu.command}
 
 
 class MachineError(Exception):
     """The machine did not do what was waited for."""
-
-
-def problem(emu):
-    """Why this emulator can't be used here, or None."""
-    checks = {"bochs": bochs.problem, "qemu-kvm": qemu.kvm_problem, "qemu-tcg": qemu.tcg_problem}
-    if emu not in checks:
-        return f"no emulator '{emu}'; there are: {', '.join(checks)}"
-    return checks[emu]()
-
-
-def choose(wanted=None):
-    """(emulator, why), or (None, why there is none)."""
-    if wanted:
-        reason = problem(wanted)
-        return (None, f"{wanted}: {reason}") if reason else (wanted, "as EMU says")
-    reason = qemu.kvm_problem()
-    if reason is None:
-        return "qemu-kvm", "KVM with nested virtualisation is at hand"
-    bochs_reason = bochs.problem()
-    if bochs_reason is None:
-        return "bochs", f"an emulator with VT-x; qemu-kvm is not usable: {reason}"
-    return None, f"qemu-kvm: {reason}; bochs: {bochs_reason}"
 
 
 def _die_with_parent():
@@ -68,10 +44,12 @@ def plain(text):
 
 class Machine:
     def __init__(self, image, emu="bochs", cpus=2, ram=1 << 30, cpu_model=None, launcher=None,
-                 debug_line=None):  # fmt: skip
+                 debug_line=None, icount=False, reboot=False):  # fmt: skip
         self.image, self.emu, self.cpus, self.ram = Path(image).resolve(), emu, cpus, ram
-        self.cpu_model = cpu_model
-        self.launcher = launcher or LAUNCHERS[emu]
+        self.cpu_model = cpu_model or choice.model(emu)
+        self.icount = icount  # QEMU: time is the number of instructions, on one CPU
+        self.reboot = reboot  # QEMU: a reset starts the machine again, and is not its end
+        self.launcher = launcher or choice.COMMANDS[emu]
         self.dir = Path(tempfile.mkdtemp(prefix="mullion-"))
         self.text = {"log": "", "serial": ""}
         self.events, self.names = [], {}

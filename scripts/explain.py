@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: MIT
 """Shows the path of one exit of a real run through the files (build host).
 
-    make explain EXIT=cpuid [MANIFEST=file.yaml] [TIMEOUT=180]
+    make explain EXIT=cpuid [MANIFEST=file.yaml] [TIMEOUT=180] [EMU=bochs|qemu-tcg]
 
 The machine runs under gdb, in the emulator that can be stepped; scripts/gdb/explain.py follows the
-second exit of that kind instruction by instruction. Functions, lines, fields of the VMCS and
-registers are what it saw; nothing here knows how an exit is handled. The trace itself is left in
-build/explain/trace.json.
+second exit of that kind instruction by instruction. Functions, lines, fields of the VMCS or VMCB
+and registers are what it saw; nothing here knows how an exit is handled. The trace itself is left
+in build/explain/trace.json.
 """
 
 import json
@@ -17,6 +17,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import choice
 import debug
 import image
 import run
@@ -63,12 +64,25 @@ def last_word(said):
     return own[0].removeprefix("explain: ") if own else said[-1500:]
 
 
-def follow(kind, manifest, timeout):
+def choose(wanted):
+    """One that can be stepped: KVM can't, in root mode."""
+    emu = wanted or "bochs"
+    if emu == "qemu-kvm":
+        raise SystemExit("explain: a run under KVM can't be stepped; take EMU=bochs or qemu-tcg")
+    problem = choice.problem(emu)
+    if problem:
+        raise SystemExit(f"explain: {emu}: {problem}")
+    return emu
+
+
+def follow(kind, manifest, emu, timeout):
     """The trace, as scripts/gdb/explain.py leaves it."""
     trace = OUT / "trace.json"
     trace.unlink(missing_ok=True)
-    environment = dict(os.environ, EXPLAIN_KIND=kind, EXPLAIN_OUT=str(trace))
-    with debug.halted("bochs", manifest, OUT, run.setting("OPTIONS", "")) as (machine, port):
+    environment = dict(os.environ, EXPLAIN_KIND=kind, EXPLAIN_OUT=str(trace),
+                       EXPLAIN_BACKEND=choice.backend(emu))  # fmt: skip
+    options = run.setting("OPTIONS", "")
+    with debug.halted(emu, manifest, OUT, options, cpus=1) as (machine, port):
         command = debug.gdb_command(port) + ["-batch", "-x", "scripts/gdb/explain.py"]
         try:
             ran = subprocess.run(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL,
@@ -91,12 +105,11 @@ def short(line):
 
 
 def show_fields(accesses, indent):
-    """What was read and written in the VMCS, folded to the width of the page."""
+    """What was read and written in VMCS or VMCB, folded to the width of the page."""
     words = []
     for how, field, value in accesses:
-        name = field.removeprefix("VMCS_").lower()
         sign = "->" if how == "read" else "<-"
-        words.append(f"{name}{sign}{value:#x}" if value is not None else f"{name} {how}")
+        words.append(f"{field}{sign}{value:#x}" if value is not None else f"{field} {how}")
     line = ""
     for word in words:
         if line and len(indent) + len(line) + len(word) > 96:
@@ -111,7 +124,7 @@ def without_trifles(nodes):
     """Inlined functions of a few instructions, such as accessors, count with who uses them."""
     kept = []
     for node in nodes:
-        trifle = node["depth"] % 1 and node["instructions"] <= TRIFLE and not node["vmcs"]
+        trifle = node["depth"] % 1 and node["instructions"] <= TRIFLE and not node["accesses"]
         parent = next((n for n in reversed(kept) if n["depth"] < node["depth"]), None)
         if trifle and parent:
             parent["instructions"] += node["instructions"]
@@ -130,7 +143,7 @@ def folded(nodes):
         last = kept[-1] if kept else {"depth": None, "function": None}
         if (last["depth"], last["function"]) == (node["depth"], node["function"]):
             last["instructions"] += node["instructions"]
-            last["vmcs"] += node["vmcs"]
+            last["accesses"] += node["accesses"]
             last["calls"] += 1
         else:
             kept.append(dict(node, calls=1))
@@ -138,21 +151,21 @@ def folded(nodes):
     return kept
 
 
-def show_path(nodes):
+def show_path(nodes, block):
     nodes = folded(without_trifles(nodes))
     top = min(int(node["depth"]) for node in nodes)
-    print("\n instr. vmcs  function")
+    print(f"\n instr. {block}  function")
     for node in nodes:
         whole, inlined = divmod(round((node["depth"] - top) * 10), 10)
         indent = "  " * (whole + inlined)
         count = str(node["instructions"] or "")
-        vmcs = str(len(node["vmcs"]) or "")
+        accesses = str(len(node["accesses"]) or "")
         name = f"{indent}{BOLD}{node['function']}{PLAIN}"
         times = f" ({node['calls']} times)" if node["calls"] > 1 else ""
-        print(f"{count:>6} {vmcs:>4}  {name}  {short(node['line'])}{times}")
-        show_fields(node["vmcs"], f"{'':14}{indent}")
+        print(f"{count:>6} {accesses:>4}  {name}  {short(node['line'])}{times}")
+        show_fields(node["accesses"], f"{'':14}{indent}")
     total = sum(node["instructions"] for node in nodes)
-    accesses = sum(len(node["vmcs"]) for node in nodes)
+    accesses = sum(len(node["accesses"]) for node in nodes)
     print(f"{total:>6} {accesses:>4}  in all")
 
 
@@ -163,7 +176,7 @@ def show_registers(trace):
     read, write = trace["read"], trace["write"]
     rows = [(name, before[name], after[name]) for name in before]
     for name in ("rip", "rsp", "rflags"):
-        field = f"VMCS_GUEST_{name.upper()}"
+        field = f"guest_{name}" if f"guest_{name}" in {**read, **write} else name
         if field in read or field in write:
             old = read.get(field)
             rows.append((name, old, write.get(field, old)))
@@ -175,7 +188,8 @@ def show_registers(trace):
         print(f" {on}{mark} {name:<8}  {was:<16}  {new:016x}{off}")
 
 
-def show(trace):
+def show(trace, block):
+    """`block` is what the vendor's control structure is called."""
     who, exit_ = trace["who"], trace["exit"]
     fields = ", ".join(f"{name} {value:#x}" for name, value in exit_.items() if value)
     print(f"{trace['kind']} of VM '{who['vm']}', vCPU {who['vcpu']}")
@@ -185,7 +199,7 @@ def show(trace):
     print(f"handler: {handler} in {short(where)}, verdict: {verdict}")
     if not trace["whole"]:
         print("this exit came once only: its path is shown from the handler on")
-    show_path(trace["nodes"])
+    show_path(trace["nodes"], block)
     show_registers(trace)
     if trace["after"] is None:
         print("\nthe vCPU did not go on: its CPU has looked for something else to do")
@@ -194,8 +208,10 @@ def show(trace):
 def main():
     kind = kind_of(sys.argv[1] if len(sys.argv) > 1 else "cpuid")
     manifest = os.environ.get("MANIFEST") or debug.manifest_of(OUT, MANIFEST, GUEST)
-    print(f"explain: {kind} in a run of {image.KERNEL.name}, stepped in the emulator", flush=True)
-    show(follow(kind, Path(manifest), int(run.setting("TIMEOUT", "180"))))
+    emu = choose(os.environ.get("EMU"))
+    print(f"explain: {kind} in a run of {image.KERNEL.name}, stepped in {emu}", flush=True)
+    block = {"vmx": "vmcs", "svm": "vmcb"}[choice.backend(emu)]
+    show(follow(kind, Path(manifest), emu, run.number("TIMEOUT", "180", run.LONGEST)), block)
     return 0
 
 

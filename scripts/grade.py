@@ -22,6 +22,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import choice
 import emulator
 import headless
 import image
@@ -124,7 +125,7 @@ class Grader:
             (folder / f"{guest.program}.bin").symlink_to(program)
             kernel = self.out / "mullion.elf"
             image.build(folder / "manifest.yaml", folder / "disk.img", "headless mux", kernel)
-            emu, why = emulator.choose()
+            emu, why = choice.choose()
             if emu is None:
                 return why
             with emulator.Machine(folder / "disk.img", emu, 1, 1 << 29) as machine:

@@ -44,7 +44,9 @@ def outcome(machine, alive, late):
     if done:
         status = FAILED if done.get("status") else PASSED
         failed = [e["vm"] for e in machine.events if e["event"] == "end" and e.get("exit_status")]
-        told = f"ended with another status than 0: {', '.join(failed)}" if failed else "all ended"
+        told = "no VM was run; mullion.log says why" if status else "all ended"
+        if failed:
+            told = f"ended with another status than 0: {', '.join(failed)}"
         return status, "done", told
     if not alive:
         return FAILED, "emulator ended", f"the emulator ended by itself\n{machine.died()}"

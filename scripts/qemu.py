@@ -27,24 +27,35 @@ def nested(vendor):
 
 
 def has_svm_backend():
-    return (ROOT / "svm").is_dir()
+    return (ROOT / "svm/run.c").exists()
+
+
+def kvm_backend():
+    """The backend for this machine's own CPU, which KVM hands to its guests."""
+    return "svm" if "svm" in cpu_flags() else "vmx"
+
+
+def missing():
+    """What of QEMU is not installed, or None."""
+    if shutil.which(QEMU) is None:
+        return f"{QEMU} is not installed; scripts/setup.sh packages does it"
+    if not Path(FIRMWARE).exists():
+        return f"{FIRMWARE} is missing; scripts/setup.sh packages installs it"
+    return None
 
 
 def kvm_problem():
     """Why QEMU with KVM can't be used here, or None. A /dev/kvm that exists proves nothing."""
     flags = cpu_flags()
-    if shutil.which(QEMU) is None:
-        return f"{QEMU} is not installed"
+    if missing():
+        return missing()
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return "/dev/kvm is missing or this user may not open it"
-    if "vmx" in flags:
-        vendor = "intel"
-    elif "svm" in flags and has_svm_backend():
-        vendor = "amd"
-    elif "svm" in flags:
+    if not {"vmx", "svm"} & set(flags):
+        return "this CPU has neither VT-x nor AMD-V (or firmware has it switched off)"
+    if kvm_backend() == "svm" and not has_svm_backend():
         return "this CPU has AMD-V, and Mullion has no AMD-V backend yet"
-    else:
-        return "this CPU has no VT-x (or the firmware has it switched off)"
+    vendor = {"vmx": "intel", "svm": "amd"}[kvm_backend()]
     if not nested(vendor):
         return f"KVM here does not nest: load kvm_{vendor} with nested=1"
     return None
@@ -53,34 +64,36 @@ def kvm_problem():
 def tcg_problem():
     if not has_svm_backend():
         return "QEMU without KVM has AMD-V only, and Mullion has no AMD-V backend yet"
-    if shutil.which(QEMU) is None:
-        return f"{QEMU} is not installed"
-    return None
+    return missing()
+
+
+def default_model(emu):
+    models = {"qemu-kvm": "host,migratable=off", "qemu-tcg": "max,+svm,+npt"}
+    return os.environ.get("QEMU_CPU") or models[emu]
 
 
 def command(machine, gdb_port=None):
     """The command line for a machine; debug port 0xE9 goes to standard output."""
-    if machine.emu == "qemu-kvm":
-        cpu = ["-machine", "q35,accel=kvm", "-cpu", machine.cpu_model or "host,migratable=off"]
-    else:
-        cpu = ["-machine", "q35,accel=tcg", "-cpu", machine.cpu_model or "max,+svm,+npt"]
-    debug = []
+    options = ["-accel", machine.emu.removeprefix("qemu-"), "-cpu", machine.cpu_model]
     if gdb_port is not None:
-        debug = ["-S", "-gdb", f"tcp:127.0.0.1:{gdb_port}"]
-    second = []
+        options += ["-S", "-gdb", f"tcp:127.0.0.1:{gdb_port}"]
+    if machine.icount and machine.emu == "qemu-tcg":
+        options += ["-icount", "shift=0,sleep=off"]
+    if not machine.reboot:
+        options += ["-no-reboot"]
     if machine.debug_line:
         port = machine.debug_line.port("machine")
-        second = ["-chardev", f"socket,id=com2,host=127.0.0.1,port={port}",
-                  "-serial", "chardev:com2"]  # fmt: skip
+        options += ["-chardev", f"socket,id=com2,host=127.0.0.1,port={port}"]
     return [
-        QEMU, *cpu, *debug,
+        QEMU, "-machine", "q35", *options,
         "-smp", str(machine.cpus), "-m", f"{machine.ram >> 20}M",
         "-bios", FIRMWARE,
-        "-drive", f"file={machine.image},format=raw,if=ide",
+        "-nodefaults", "-vga", "std", "-display", "none",  # a screen that nobody looks at
+        "-drive", f"file={machine.image},format=raw,if=none,id=disk",
+        "-device", "ide-hd,drive=disk,bootindex=0",
         "-chardev", f"socket,id=com1,host=127.0.0.1,port={machine.port}",
-        "-serial", "chardev:com1", *second,
+        "-serial", "chardev:com1", *(["-serial", "chardev:com2"] if machine.debug_line else []),
         "-chardev", "file,id=e9,path=/dev/stdout",
         "-device", "isa-debugcon,iobase=0xe9,chardev=e9",
-        "-display", "none", "-net", "none", "-monitor", "none", "-no-reboot",
         "-D", str(machine.dir / "emulator.log"),
     ]  # fmt: skip

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 """Boots Mullion in an emulator: with this terminal as its serial line, or headless (build host).
 
-Set by environment (make run NAME=value): EMU=bochs|qemu-kvm|qemu-tcg, CPUS, RAM, BOCHS_CPU,
-MANIFEST, OPTIONS (boot option words), HEADLESS=1 with TIMEOUT (seconds) and OUT (folder).
+Set by environment (make run NAME=value): EMU=bochs|qemu-kvm|qemu-tcg, CPUS, RAM, BOCHS_CPU or
+QEMU_CPU (the emulator's name of a model), MANIFEST, OPTIONS (boot option words), HEADLESS=1 with
+TIMEOUT (seconds) and OUT (folder).
 GDB_PORT is the TCP port that leads to COM2, where gdb can debug a guest (docs/debugging.md).
 Exit status of a headless run: 0 every VM ended with status 0, 1 not so, 124 time-out.
 """
@@ -18,6 +19,7 @@ import termios
 import tty
 from pathlib import Path
 
+import choice
 import debugline
 import emulator
 import headless
@@ -26,6 +28,9 @@ import image
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / "build/demo/manifest.yaml"
 LEAVE = b"\x1d"  # Ctrl-]: the hypervisor's monitor has Ctrl-A
+LONGEST = 10**6  # seconds
+PORT_MAX = 65535
+CPUS_MAX = 64  # boot/bootinfo.h, BOOT_CPUS_MAX
 UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
@@ -33,13 +38,20 @@ def setting(name, default):
     return os.environ.get(name) or default
 
 
+def number(name, default, most):
+    text = setting(name, default)
+    if not text.isdigit() or not 1 <= int(text) <= most:
+        raise SystemExit(f"run: {name}={text}: expected a number from 1 to {most}")
+    return int(text)
+
+
 def size(text):
     """'512M' in bytes."""
     unit = UNITS.get(text[-1:].upper())
-    number = text[:-1] if unit else text
-    if not number.isdigit():
+    count = text[:-1] if unit else text
+    if not count.isdigit():
         raise SystemExit(f"run: RAM={text}: expected a number with K, M or G")
-    return int(number) * (unit or 1)
+    return int(count) * (unit or 1)
 
 
 def stop(*_):
@@ -88,7 +100,7 @@ def interact(machine):
 def run_headless(machine, emu):
     out = Path(setting("OUT", ROOT / "build/run"))
     out.mkdir(parents=True, exist_ok=True)
-    timeout = int(setting("TIMEOUT", "120"))
+    timeout = number("TIMEOUT", "120", LONGEST)
     print(f"run: headless for at most {timeout} s; logs and result.json go to {out}", flush=True)
     result = headless.run(machine, out, timeout)
     for vm in result["vms"]:
@@ -99,23 +111,26 @@ def run_headless(machine, emu):
 
 
 def main():
-    emu, why = emulator.choose(os.environ.get("EMU"))
+    emu, why = choice.choose()
     if emu is None:
         raise SystemExit(f"run: no emulator can be used here: {why}")
     is_headless = setting("HEADLESS", "0") != "0"
     manifest = Path(setting("MANIFEST", DEMO))
     if not manifest.is_file():
         raise SystemExit(f"run: there is no manifest {manifest}")
-    cpus, ram = int(setting("CPUS", "2")), size(setting("RAM", "1G"))
+    cpus, ram = number("CPUS", "2", CPUS_MAX), size(setting("RAM", "1G"))
+    port = number("GDB_PORT", "0", PORT_MAX) if setting("GDB_PORT", "") else 0
     options = setting("OPTIONS", "") + (" headless mux" if is_headless else "")
     signal.signal(signal.SIGTERM, stop)
     print(f"run: {emu} ({why}); CPUS={cpus} RAM={ram >> 20}M", flush=True)
     scratch = Path(tempfile.mkdtemp(prefix="mullion-run-"))
     try:
         image.build(manifest, scratch / "disk.img", options.strip())
-        line = debugline.DebugLine(int(setting("GDB_PORT", "0")))
+        line = debugline.DebugLine(port)
         disk = scratch / "disk.img"
-        with emulator.Machine(disk, emu, cpus, ram, debug_line=line) as machine:
+        # Who sits before it has a machine that a reset starts again; a program has one that ends.
+        with emulator.Machine(disk, emu, cpus, ram, debug_line=line,
+                              reboot=not is_headless) as machine:  # fmt: skip
             if is_headless:
                 return run_headless(machine, emu)
             print(f"run: COM2, for gdb on guests, is at port {line.port('gdb')} of localhost")

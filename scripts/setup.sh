@@ -3,7 +3,8 @@
 #
 # The one set-up script. Runs on the build host, as root or with sudo, on a fresh Debian 12.
 #
-#   scripts/setup.sh [component...]      without arguments: all but bochs-debug
+#   scripts/setup.sh [component...]      without arguments: all but bochs-debug; and no bochs
+#                                        where EMU, in the environment, names another emulator
 #
 #   packages       tools and firmware from the distribution's binary packages
 #   newlib-efi     C library for the UEFI loader         -> .cache/newlib-efi/{include,lib/libc.a}
@@ -22,7 +23,8 @@ export LC_ALL=C
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
 CACHE=$ROOT/.cache
 export ROOT CACHE
-DEFAULT="packages newlib-efi libyaml newlib-kernel bochs linux"
+COMPONENTS="packages newlib-efi libyaml newlib-kernel linux bochs bochs-debug"
+EMULATORS="bochs qemu-kvm qemu-tcg"
 
 # The files that make a component: the first is run, and all are hashed into its stamp.
 inputs() {
@@ -82,7 +84,7 @@ main() {
     fi
     for component in "$@"; do
         if ! inputs "$component" >/dev/null; then
-            echo "setup: no component '$component'; there are: $DEFAULT bochs-debug" >&2
+            echo "setup: no component '$component'; there are: $COMPONENTS" >&2
             return 2
         fi
     done
@@ -95,8 +97,16 @@ main() {
     done
 }
 
+case " $EMULATORS " in
+*" ${EMU:-bochs} "*) ;;
+*)
+    echo "setup: no emulator '$EMU'; there are: $EMULATORS" >&2
+    exit 2
+    ;;
+esac
 if [ $# -eq 0 ]; then
     # shellcheck disable=SC2086 # a list of words, by design
-    set -- $DEFAULT
+    set -- ${COMPONENTS% bochs bochs-debug}
+    [ "${EMU:-bochs}" = bochs ] && set -- "$@" bochs
 fi
 main "$@"

@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: MIT
 """All tests: one line each, a report, and a closing line (build host).
 
-    make test [ONLY=pattern]      the tests whose name holds the pattern
+    make test [ONLY=pattern] [EMU=emulator]      the tests whose name holds the pattern
 
-The report is build/report/test.json. The status is 0 if nothing failed and something passed.
+A name like guest/cpuid@svm has its backend behind the @: vmx runs in Bochs, svm in QEMU without
+KVM; EMU takes one emulator alone, and qemu-kvm by that only. The report is build/report/test.json.
+The status is 0 if nothing failed and something passed.
 """
 
+import argparse
 import os
 import sys
 import time
@@ -15,18 +18,38 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "scripts")]
 
+import choice  # noqa: E402
 from lib import boot, checks, guests, python, unit  # noqa: E402
 from lib.report import Report  # noqa: E402
 
-PARTS = (checks, python, unit, guests, boot)
+PARTS = {"check": checks, "py": python, "unit": unit, "guest": guests, "boot": boot}
+
+
+def arguments():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("only", nargs="?", default=os.environ.get("ONLY") or "",
+                        help="a part of the names; without it ONLY, or all")  # fmt: skip
+    parser.add_argument("--list", action="store_true", help="print the names and run nothing")
+    return parser.parse_args()
 
 
 def main():
-    start = time.monotonic()
-    report = Report(os.environ.get("ONLY") or "")
-    for part in PARTS:
+    said = arguments()
+    report = Report(said.only)
+    if said.list:
+        names = [name for part in PARTS.values() for name in part.names()]
+        print("\n".join(filter(report.wants, names)))
+        return 0
+    if os.environ.get("EMU", "") not in ("", *choice.COMMANDS):
+        raise SystemExit(f"test: {choice.problem(os.environ['EMU'])}")
+    for name, part in PARTS.items():
+        start, before = time.monotonic(), len(report.verdicts)
         part.run_all(report)
-    report.write(ROOT / "build/report/test.json", time.monotonic() - start)
+        if len(report.verdicts) > before:
+            report.part(name, time.monotonic() - start)
+    report.write(ROOT / "build/report/test.json")
     print(report.closing_line())
     return 0 if report.good() else 1
 

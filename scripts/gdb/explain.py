@@ -1,34 +1,30 @@
 # SPDX-License-Identifier: MIT
 """Follows one exit of a guest, instruction by instruction; runs inside gdb (build host).
 
-scripts/explain.py starts it: EXPLAIN_KIND is the kind of exit, EXPLAIN_OUT the file that gets the
-trace as JSON. Nothing in the hypervisor knows of it.
+scripts/explain.py starts it: EXPLAIN_KIND is the kind of exit, EXPLAIN_BACKEND vmx or svm, and
+EXPLAIN_OUT the file that gets the trace as JSON. Nothing in the hypervisor knows of it.
 """
 
 import json
 import os
+import sys
 import time
+from pathlib import Path
 
 import gdb
 
-GPRS = "rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15".split()
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from backends import BACKENDS, register  # noqa: E402
+
+BACKEND = BACKENDS[os.environ["EXPLAIN_BACKEND"]]
 STEPS_MAX = 50000  # of one exit
 EXITS_MAX = 400  # that are looked at until one is of the wanted kind
 REX = range(0x40, 0x50)
-OPERANDS = "rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15".split()
-
-
-def register(name):
-    return int(gdb.parse_and_eval(f"(unsigned long)${name}"))
 
 
 def pointer(name, type_name):
     """What an argument of a function points to, at its first instruction."""
     return gdb.Value(register(name)).cast(gdb.lookup_type(type_name).pointer())
-
-
-def general():
-    return {name: register(name) for name in GPRS if name != "rsp"}
 
 
 class Code:
@@ -39,6 +35,7 @@ class Code:
     def __init__(self, pc):
         self.bytes = bytes(gdb.selected_inferior().read_memory(pc, 8))
         self.places = self._places(pc)
+        self.pc, self._text = pc, None
 
     @classmethod
     def at(cls, pc):
@@ -80,21 +77,15 @@ class Code:
             return 1
         return -1 if code[0] in (0xC2, 0xC3) else 0
 
+    def text(self):
+        """As gdb prints the instruction."""
+        if self._text is None:
+            line = gdb.execute(f"x/i {self.pc}", to_string=True)
+            self._text = line.split(":", 1)[1].strip()
+        return self._text
+
     def enters_guest(self):
-        return self.bytes[:3] in (b"\x0f\x01\xc2", b"\x0f\x01\xc3", b"\x0f\x01\xd8")
-
-    def vmcs(self):
-        """('read' or 'write', register with the field's number, ModRM byte), or None."""
-        code, rex = self.opcode()
-        if code[0] != 0x0F or code[1] not in (0x78, 0x79):
-            return None
-        number = OPERANDS[(code[2] >> 3 & 7) | (rex & 4) << 1]
-        other = OPERANDS[(code[2] & 7) | (rex & 1) << 3] if code[2] >> 6 == 3 else None
-        return ("read", number, other) if code[1] == 0x78 else ("write", number, other)
-
-
-def field_name(number):
-    return str(gdb.Value(number).cast(gdb.lookup_type("enum vmcs_field"))).split(".")[-1]
+        return self.bytes[:3] in BACKEND.ENTRIES
 
 
 class Trace:
@@ -102,7 +93,7 @@ class Trace:
 
     def __init__(self):
         self.nodes, self.open, self.depth = [], {}, 0
-        self.before, self.vmcs_seen = general(), {"read": {}, "write": {}}
+        self.before, self.seen = None, {"read": {}, "write": {}}
         self.exit = self.verdict = self.handler = None
 
     def node(self, depth, name, line):
@@ -110,7 +101,7 @@ class Trace:
         if key not in self.open:
             self.open[key] = len(self.nodes)
             self.nodes.append({"depth": depth, "function": name, "line": line, "instructions": 0,
-                               "vmcs": []})  # fmt: skip
+                               "accesses": []})  # fmt: skip
         return self.nodes[self.open[key]]
 
     def close_below(self, depth):
@@ -123,18 +114,13 @@ class Trace:
         for inner, (name, line) in enumerate(code.places):
             node = self.node(self.depth + inner / 10, name, line)
         node["instructions"] += 1
-        access = code.vmcs()
-        value = None
-        if access:
-            number = field_name(register(access[1]))
-            if access[0] == "write" and access[2]:
-                value = register(access[2])
+        access = BACKEND.access(code)
         gdb.execute("stepi", to_string=True)
         if access:
-            if access[0] == "read" and access[2]:
-                value = register(access[2])
-            node["vmcs"].append([access[0], number, value])
-            self.vmcs_seen[access[0]].setdefault(number, value)
+            how, field, value_after = access
+            value = value_after()
+            node["accesses"].append([how, field, value])
+            self.seen[how].setdefault(field, value)
         self.depth += code.flow()
         if code.flow() < 0:
             self.close_below(self.depth + 0.9)
@@ -199,7 +185,7 @@ def finish(trace, kind_name):
 
     trace.to(stop)
     if Code.at(register("rip")).enters_guest():
-        trace.after = general()
+        trace.after = BACKEND.general()
     else:
         trace.after = None
 
@@ -222,12 +208,13 @@ class Stops:
 
 def wanted_exit(kind):
     """The trace of the next exit of that kind; None: the VM has ended, or too many others came."""
-    stops = Stops("vmx_exit_point")
+    stops = Stops(BACKEND.exit_point())
     known, trace = handlers(), None
     for _ in range(EXITS_MAX):
         if not stops.go():
             break
         seen = Trace()
+        seen.before = BACKEND.general()
         seen.to(known.__contains__)
         if register("rip") not in known:
             continue
@@ -271,8 +258,8 @@ def save(trace, kind_name, start, whole):
     result = {
         "kind": kind_name, "whole": whole, "handler": trace.handler, "verdict": trace.verdict,
         "exit": trace.exit, "who": trace.who, "nodes": trace.nodes,
-        "before": trace.before if whole else None, "after": trace.after,
-        "read": trace.vmcs_seen["read"], "write": trace.vmcs_seen["write"],
+        "before": trace.before, "after": trace.after,
+        "read": trace.seen["read"], "write": trace.seen["write"],
         "seconds": round(time.monotonic() - start, 1),
     }  # fmt: skip
     with open(os.environ["EXPLAIN_OUT"], "w", encoding="utf-8") as out:

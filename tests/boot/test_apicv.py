@@ -2,7 +2,7 @@
 """APIC virtualisation, which is off by default: on, and refused where the processor lacks it."""
 
 from lib.report import ROOT
-from lib.room import LINUX, seconds
+from lib.room import LINUX, on, seconds
 
 GUESTS = {"interrupts": 1, "timers": 1, "devices": 1, "msr": 1, "smp": 4}
 LINUX_VM = """version: 1
@@ -34,6 +34,7 @@ def run(room, wish, guests=GUESTS, **settings):
     return machine.text["log"]
 
 
+@on("vmx")
 @seconds(150)
 def test_tiny_guests(room):
     log = run(room, "on")
@@ -41,12 +42,14 @@ def test_tiny_guests(room):
         assert f"{name}: APIC virtualisation in x2APIC mode" in log, log
 
 
+@on("vmx")
 @seconds(150)
 def test_tiny_guests_off(room):
     """The manifest's word counts for more than the boot option."""
     assert "APIC virtualisation" not in run(room, "off", options="apicv=on")
 
 
+@on("vmx")
 @seconds(120)
 def test_broadwell(room):
     """It has no posted interrupts, which are not needed."""
@@ -57,24 +60,23 @@ def test_broadwell(room):
 LACKING = "corei7_ivy_bridge_3770k"
 
 
+@on("vmx")
 @seconds(120)
 def test_refused(room):
-    if room.emulator() != "bochs":
-        room.skip("only Bochs has the CPU model of this test")
     machine = room.boot(*tiny("on", {"interrupts": 1}), cpu_model=LACKING)
     missing = r"vmx: virtual-interrupt delivery missing: IA32_VMX_PROCBASED_CTLS2 bit 41"
     machine.expect("log", missing, 60)
     machine.expect("log", r"interrupts: refused: .*apicv: on", 60)
 
 
+@on("vmx")
 @seconds(120)
 def test_done_without(room):
-    if room.emulator() != "bochs":
-        room.skip("only Bochs has the CPU model of this test")
     log = run(room, "auto", {"interrupts": 1}, cpu_model=LACKING, options="apicv=on")
     assert "interrupts: no APIC virtualisation on this processor" in log, log
 
 
+@on("vmx")
 @seconds(300)
 def test_linux(room):
     """Two vCPUs; the boot option decides. No interrupt waits for a window."""

@@ -6,7 +6,7 @@ import os
 import subprocess
 
 from lib.report import ROOT
-from lib.room import seconds
+from lib.room import on, seconds
 
 VM = "version: 1\nvms:\n  - {name: a, kind: flat, cpus: 1, memory: 16M, kernel: %s}\n"
 
@@ -15,18 +15,20 @@ def make(room, *words, files=()):
     for name in files:
         link = room.folder / name
         link.symlink_to(ROOT / "build/guests" / name)
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
-    environment.pop("ONLY", None)
-    return subprocess.run(["make", *words], cwd=ROOT, env=environment, capture_output=True,
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+    kept.pop("ONLY", None)
+    return subprocess.run(["make", *words], cwd=ROOT, env=kept, capture_output=True,
                           text=True, check=False)  # fmt: skip
 
 
 def headless(room, kernel, timeout):
+    """As a program would call it; (result.json, the folder)."""
+    room.needs_emulator()
     manifest = room.folder / "manifest.yaml"
     manifest.write_text(VM % kernel)
     out = room.folder / "out"
     words = ("HEADLESS=1", f"TIMEOUT={timeout}", f"OUT={out}", f"MANIFEST={manifest}")
-    ran = make(room, "run", *words, files=[kernel])
+    ran = make(room, "run", f"EMU={room.emu}", *words, files=[kernel])
     assert (out / "result.json").exists(), ran
     result = json.loads((out / "result.json").read_text())
     assert ran.returncode == result["status"], (ran, result)
@@ -43,29 +45,41 @@ def test_status_of_success(room):
     assert (out / "a.log").read_text() and (out / "mullion.log").read_text()
 
 
+@on("svm")
 @seconds(120)
 def test_status_of_time_out(room):
     result, _ = headless(room, "hello.bin", 1)
     assert (result["status"], result["outcome"]) == (124, "time-out"), result
 
 
+@on("svm")
 @seconds(120)
 def test_status_of_failure(room):
     result, _ = headless(room, "gone.bin", 60)
     assert (result["status"], result["outcome"]) == (1, "loader error"), result
 
 
+def refused(room, *words):
+    """What a command says that does nothing else."""
+    ran = make(room, *words)
+    assert ran.returncode, ran
+    return ran.stderr
+
+
+@on()
 @seconds(120)
-def test_no_such_emulator(room):
-    ran = make(room, "run", "EMU=abacus")
-    assert ran.returncode == 1 and "no emulator 'abacus'" in ran.stderr, ran
+def test_settings_that_cannot_be(room):
+    assert "no emulator 'abacus'; there are: bochs" in refused(room, "run", "EMU=abacus")
+    assert "CPUS=65: expected a number from 1 to 64" in refused(room, "run", "CPUS=65")
+    assert "CPUS=two: expected a number" in refused(room, "run", "CPUS=two")
+    assert "RAM=much: expected a number" in refused(room, "run", "RAM=much")
+    assert "there is no manifest gone.yaml" in refused(room, "run", "MANIFEST=gone.yaml")
 
 
 @seconds(180)
 def test_debugger_reaches_the_entry(room):
-    if not (ROOT / ".cache/bochs-debug/bin/bochs").exists() and room.emulator() == "bochs":
-        room.skip("the emulator for debugging is not built: make debug does it")
-    environment = dict(os.environ, GDB="-batch -ex continue -ex 'print/x $cs' -ex kill")
+    room.needs_debug_build()
+    environment = room.environment(GDB="-batch -ex continue -ex 'print/x $cs' -ex kill")
     ran = subprocess.run(["/usr/bin/python3", "scripts/debug.py"], cwd=ROOT, env=environment,
                          capture_output=True, text=True, check=False)  # fmt: skip
     assert "Breakpoint 1, kernel_main" in ran.stdout, ran

@@ -22,12 +22,11 @@ def file_on(disk, path):
 
 @seconds(180)
 def test_report_on_the_stick(room):
-    if room.emulator() != "bochs":
-        room.skip("QEMU ends at a reset here")
+    room.needs_emulator()
     disk = room.folder / "hwtest.img"
     environment = dict(os.environ, OUT=str(disk), ONLY="^hello$|^msr$|^system-tutor$")
     subprocess.run([sys.executable, "scripts/hwtest.py"], cwd=ROOT, env=environment, check=True)
-    machine = emulator.Machine(disk, "bochs", 2, 1 << 30)
+    machine = emulator.Machine(disk, room.emu, 2, 1 << 30, reboot=True)
     room.machines.append(machine)
     machine.start()
     machine.expect("log", r"hwtest: 3 passed, 0 failed, on ", 90)

@@ -9,9 +9,10 @@ from lib.room import seconds
 
 
 def grade(room, lab, solution):
-    room.emulator()
+    room.needs_emulator()
     command = [sys.executable, "scripts/grade.py", lab, f"tests/labs/{lab}/solution/{solution}.c"]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    result = subprocess.run(command, cwd=ROOT, env=room.environment(), capture_output=True,
+                            text=True, check=False)  # fmt: skip
     return result.returncode, result.stdout + result.stderr
 
 

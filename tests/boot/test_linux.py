@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Debian's stock kernel up to a shell that answers, and down again by poweroff."""
 
-from lib.room import LINUX, TUTOR, seconds
+from lib.room import LINUX, TUTOR, on, seconds
 
 VM = """version: 1
 vms:
@@ -47,17 +47,20 @@ def test_two_vcpus(room):
     shell(room, "[1, 2]", 2, cpus=3)
 
 
+@on("svm")
 @seconds(300)
 def test_shared_cpu(room):
     """One CPU for housekeeping and the guest."""
     shell(room, "1", 1, cpus=1)
 
 
+@on("vmx")
 @seconds(300)
 def test_broadwell(room):
     shell(room, "[1]", 1, cpu_model="broadwell_ult")
 
 
+@on("svm")
 @seconds(400)
 def test_beside_the_tutor(room):
     """Two operating systems at once, each on its own CPU; Ctrl-A and a digit switch."""

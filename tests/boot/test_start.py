@@ -2,7 +2,7 @@
 """Start-up on several CPU models: able ones run a guest, others are refused, the reason named."""
 
 from lib.report import ROOT
-from lib.room import seconds
+from lib.room import on, seconds
 
 HELLO = {"hello.bin": ROOT / "build/guests/hello.bin"}
 MANIFEST = """version: 1
@@ -18,8 +18,6 @@ def runs_on(room, model, **settings):
 
 
 def refused_on(room, model, *patterns):
-    if room.emulator() != "bochs":
-        room.skip("only Bochs has the CPU models of this test")
     machine = room.boot(MANIFEST, HELLO, cpu_model=model)
     for pattern in patterns:
         machine.expect("log", pattern, 60)
@@ -42,33 +40,58 @@ def test_four_cpus(room):
     assert "Mullion: 4 of 4 CPUs" in runs_on(room, None, cpus=4)
 
 
+@on("vmx")
 @seconds(120)
 def test_haswell_lacks_optional_features(room):
     """No posted interrupts, PML, mode-based execute control, TSC scaling, XSAVES."""
     runs_on(room, "corei7_haswell_4770")
 
 
+@on("vmx")
 @seconds(120)
 def test_broadwell(room):
     runs_on(room, "broadwell_ult")
 
 
+@on("vmx")
 @seconds(120)
 def test_sapphire_rapids_has_more(room):
     runs_on(room, "sapphire_rapids")
 
 
+@on("vmx")
 @seconds(120)
 def test_no_ept(room):
     refused_on(room, "core2_penryn_t9600", r"vmx: .*missing: IA32_VMX_\w+ .*bit \d+")
 
 
+@on("vmx")
 @seconds(120)
 def test_no_unrestricted_guest(room):
     missing = r"unrestricted guest.*missing.*IA32_VMX_PROCBASED_CTLS2"
     refused_on(room, "corei5_lynnfield_750", missing)
 
 
+@on("vmx")
 @seconds(120)
 def test_another_vendor(room):
     refused_on(room, "ryzen", r"VT-x missing: CPUID leaf 1 ECX bit 5")
+
+
+@on("svm")
+@seconds(120)
+def test_epyc(room):
+    runs_on(room, "EPYC,+svm,+npt")
+
+
+@on("svm")
+@seconds(120)
+def test_no_npt(room):
+    refused_on(room, "max,+svm,-npt", r"svm: nested paging missing: CPUID leaf 8000000Ah EDX bit 0")
+
+
+@on("svm")
+@seconds(120)
+def test_neither_vendor(room):
+    missing = r"VT-x missing: CPUID leaf 1 ECX bit 5"
+    refused_on(room, "max,-svm", missing, r"AMD-V missing: CPUID leaf 80000001h ECX bit 2")

@@ -85,6 +85,10 @@ CHECKS = {
 }
 
 
+def names():
+    return list(CHECKS)
+
+
 def run_all(report):
     for name, check in CHECKS.items():
         if report.wants(name):

@@ -14,7 +14,7 @@ guest needs is in tests/guest/<name>/test.yaml, every key of which may be left o
     options: words     boot options; guests that share a boot have the same ones
     alone: false       true: a boot for this guest only
     timeout: 60        seconds for its boot, at least
-    skip: reason       the test can't run; says why
+    backends: [vmx]    where it runs; without it, on all
 """
 
 import dataclasses
@@ -23,11 +23,13 @@ import tempfile
 import time
 from pathlib import Path
 
+import choice
 import emulator
 import headless
 import image
 import yaml
 
+from lib import matrix
 from lib.report import FAIL, PASS, ROOT, SKIP, Verdict, in_parallel
 
 BATCH = 24  # of the 32 VMs that there may be; channel bytes past 27 would meet the log's
@@ -51,7 +53,7 @@ class Guest:
     options: str = ""
     alone: bool = False
     timeout: int = 0
-    skip: str = ""
+    backends: tuple = matrix.BACKENDS
 
     @property
     def program(self):
@@ -82,8 +84,8 @@ def manifest(guests):
     return re.sub(r"(?<=: )\d{10}$", lambda number: hex(int(number[0])), text, flags=re.MULTILINE)
 
 
-def boot(guests):
-    """(result, log, {VM: console}) of one boot with all these guests."""
+def boot(guests, emu):
+    """(result, {channel: text}) of one boot with all these guests."""
     timeout = max([BOOT_SECONDS + GUEST_SECONDS * len(guests), *(g.timeout for g in guests)])
     with tempfile.TemporaryDirectory(prefix="mullion-guests-") as scratch:
         folder = Path(scratch)
@@ -92,9 +94,6 @@ def boot(guests):
             (folder / f"{program}.bin").symlink_to(ROOT / f"build/guests/{program}.bin")
         options = f"headless mux {guests[0].options}".strip()
         image.build(folder / "manifest.yaml", folder / "disk.img", options)
-        emu, why = emulator.choose()
-        if emu is None:
-            raise emulator.MachineError(why)
         with emulator.Machine(folder / "disk.img", emu, CPUS, RAM) as machine:
             result = headless.run(machine, folder, timeout)
             return result, dict(machine.text)
@@ -135,13 +134,14 @@ def batches(guests):
             yield members[start : start + BATCH]
 
 
-def run_batch(guests, report):
-    start = time.monotonic()
+def run_batch(guests, backend, report):
+    start, emu = time.monotonic(), matrix.emulators()[backend]
+    names = {guest.name: f"guest/{guest.name}@{backend}" for guest in guests}
     try:
-        result, text = boot(guests)
+        result, text = boot(guests, emu)
     except (emulator.MachineError, OSError, SystemExit) as error:
-        for guest in guests:
-            report.add(Verdict(f"guest/{guest.name}", FAIL, 0, str(error)))
+        for name in names.values():
+            report.add(Verdict(name, FAIL, 0, str(error)))
         return
     seconds = (time.monotonic() - start) / len(guests)
     # When a boot ends early the culprit takes the others' verdicts along: these get another try.
@@ -150,28 +150,48 @@ def run_batch(guests, report):
         if guest in again:
             continue
         wrong = complaint(guest, result, text)
-        report.add(Verdict(f"guest/{guest.name}", FAIL if wrong else PASS, seconds, wrong))
+        report.add(Verdict(names[guest.name], FAIL if wrong else PASS, seconds, wrong))
     if again:
         print(f"# {result['outcome']} in a boot of {len(guests)} guests; {len(again)} go alone")
     for guest in again:
-        run_batch([guest], report)
+        run_batch([guest], backend, report)
+
+
+def folders():
+    return sorted(p for p in (ROOT / "tests/guest").glob("*") if p.is_dir() and any(p.iterdir()))
+
+
+def load_all(report):
+    """What can be loaded; the rest has failed."""
+    loaded = []
+    for folder in folders():
+        try:
+            guest = load(folder)
+            if not (ROOT / f"build/guests/{guest.program}.bin").exists():
+                raise ValueError(f"build/guests/{guest.program}.bin was not built")
+            loaded.append(guest)
+        except (TypeError, ValueError, yaml.YAMLError) as error:
+            if report.wants(f"guest/{folder.name}"):
+                report.add(Verdict(f"guest/{folder.name}", FAIL, 0, str(error)))
+    return loaded
+
+
+def names():
+    tests = [matrix.on_each(f"guest/{f.name}", load(f).backends) for f in folders()]
+    return [name for test in tests for name, _ in test]
 
 
 def run_all(report):
-    guests = []
-    for folder in sorted(p for p in (ROOT / "tests/guest").glob("*") if p.is_dir()):
-        name = f"guest/{folder.name}"
-        if not report.wants(name) or not any(folder.iterdir()):
-            continue
-        try:
-            guest = load(folder)
-        except (TypeError, yaml.YAMLError) as error:
-            report.add(Verdict(name, FAIL, 0, f"test.yaml: {error}"))
-            continue
-        if guest.skip:
-            report.add(Verdict(name, SKIP, 0, guest.skip))
-        elif not (ROOT / f"build/guests/{guest.program}.bin").exists():
-            report.add(Verdict(name, FAIL, 0, f"build/guests/{guest.program}.bin was not built"))
+    loaded, jobs = load_all(report), []
+    for backend, emu in matrix.emulators().items():
+        chosen = [g for g in loaded if backend in g.backends
+                  and report.wants(f"guest/{g.name}@{backend}")]  # fmt: skip
+        reason = choice.problem(emu)
+        if reason:
+            for guest in chosen:
+                report.add(Verdict(f"guest/{guest.name}@{backend}", SKIP, 0, reason))
         else:
-            guests.append(guest)
-    in_parallel(lambda batch: run_batch(batch, report), batches(guests))
+            jobs += [(batch, backend) for batch in batches(chosen)]
+    # The largest first, so that the end of the run is not one CPU's waiting for the other.
+    jobs.sort(key=lambda job: -len(job[0]))
+    in_parallel(lambda job: run_batch(*job, report), jobs)

@@ -33,10 +33,19 @@ def judge(path):
     return verdicts
 
 
+def files():
+    """{name: test file}"""
+    paths = sorted((ROOT / "tests/py").glob("test_*.py"))
+    return {f"py/{path.stem.removeprefix('test_')}": path for path in paths}
+
+
+def names():
+    return list(files())
+
+
 def run_all(report):
     def job(path):
-        if report.wants(f"py/{path.stem.removeprefix('test_')}"):
-            for verdict in judge(path):
-                report.add(verdict)
+        for verdict in judge(path):
+            report.add(verdict)
 
-    in_parallel(job, sorted((ROOT / "tests/py").glob("test_*.py")))
+    in_parallel(job, [path for name, path in files().items() if report.wants(name)])

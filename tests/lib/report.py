@@ -28,6 +28,7 @@ class Report:
 
     def __init__(self, pattern=""):
         self.pattern, self.verdicts, self.lock = pattern, [], threading.Lock()
+        self.parts = {}
 
     def wants(self, name):
         """Also when the pattern names a case within the test."""
@@ -42,6 +43,11 @@ class Report:
                 for line in verdict.detail.rstrip("\n").split("\n"):
                     print(f"    {line}", flush=True)
 
+    def part(self, name, seconds):
+        """A part of the run has ended, which took so long."""
+        self.parts[name] = round(seconds, 1)
+        print(f"# {name}: {seconds:.0f} s", flush=True)
+
     def count(self, verdict):
         return sum(1 for entry in self.verdicts if entry.verdict == verdict)
 
@@ -52,13 +58,14 @@ class Report:
         """No failure, and something was tested at all."""
         return self.count(FAIL) == 0 and self.count(PASS) > 0
 
-    def write(self, path, seconds):
+    def write(self, path):
         path.parent.mkdir(parents=True, exist_ok=True)
         content = {
             "passed": self.count(PASS),
             "failed": self.count(FAIL),
             "skipped": self.count(SKIP),
-            "seconds": round(seconds, 1),
+            "seconds": round(sum(self.parts.values()), 1),
+            "parts": self.parts,
             "tests": [dataclasses.asdict(entry) for entry in self.verdicts],
         }
         path.write_text(json.dumps(content, indent=1) + "\n")

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What a boot test works with (build host)."""
 
+import os
+
+import choice
 import emulator
 import headless
 import image
@@ -22,20 +25,37 @@ def seconds(limit):
     return lambda test: test
 
 
-class Room:
-    """Boots machines for one test, and ends them after it."""
+def on(*backends):
+    """Decorator: the backends that the test is for. tests/lib/boot.py reads it from the source."""
+    del backends
+    return lambda test: test
 
-    def __init__(self, folder):
-        self.folder, self.machines = folder, []
+
+class Room:
+    """Boots machines for one test in one emulator, and ends them after it."""
+
+    def __init__(self, folder, emu):
+        self.folder, self.machines, self.emu = folder, [], emu
 
     def skip(self, reason):
         raise Skip(reason)
 
-    def emulator(self, wanted=None):
-        emu, why = emulator.choose(wanted)
-        if emu is None:
-            self.skip(why)
-        return emu
+    @property
+    def backend(self):
+        return choice.backend(self.emu)
+
+    def environment(self, **settings):
+        """For a script of ours: it is to take this test's emulator."""
+        return dict(os.environ, EMU=self.emu, **settings)
+
+    def needs_emulator(self):
+        reason = choice.problem(self.emu)
+        if reason:
+            self.skip(reason)
+
+    def needs_debug_build(self):
+        if self.emu == "bochs" and not (ROOT / ".cache/bochs-debug/bin/bochs").exists():
+            self.skip("Bochs is not built with its stub for gdb: scripts/setup.sh bochs-debug")
 
     def boot(self, manifest, files=None, options="", headless_run=True, **settings):
         """A started Machine; `files` maps names that the manifest uses to files of the host."""
@@ -51,8 +71,10 @@ class Room:
                 path.symlink_to(source)
         words = f"{options} headless mux" if headless_run else options
         image.build(place / "manifest.yaml", place / "disk.img", words.strip())
-        emu = self.emulator(settings.pop("emu", None))
-        machine = emulator.Machine(place / "disk.img", emu, **{"ram": RAM, **settings})
+        self.needs_emulator()
+        if self.emu == "qemu-kvm" and "cpu_model" in settings:
+            self.skip("KVM has this machine's CPU, and no models")
+        machine = emulator.Machine(place / "disk.img", self.emu, **{"ram": RAM, **settings})
         self.machines.append(machine)
         return machine.start()
 

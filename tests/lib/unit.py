@@ -117,12 +117,19 @@ def judge(source):
     return verdicts
 
 
-def run_all(report):
+def files():
+    """{name: test file}"""
     sources = sorted((ROOT / "tests/unit").glob("test_*.c"))
+    return {f"unit/{source.stem.removeprefix('test_')}": source for source in sources}
 
+
+def names():
+    return list(files())
+
+
+def run_all(report):
     def job(source):
-        if report.wants(f"unit/{source.stem.removeprefix('test_')}"):
-            for verdict in judge(source):
-                report.add(verdict)
+        for verdict in judge(source):
+            report.add(verdict)
 
-    in_parallel(job, sources)
+    in_parallel(job, [source for name, source in files().items() if report.wants(name)])

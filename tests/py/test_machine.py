@@ -50,6 +50,11 @@ class HeadlessTest(unittest.TestCase):
         self.assertEqual(result["status"], 1)
         self.assertIn("debian", result["message"])
 
+    def test_no_vm_can_run(self):
+        result = self.run_steps(["mux", '\x1eR{"event":"done","status":1}\n'], ["sleep", "9"])
+        self.assertEqual((result["status"], result["outcome"]), (1, "done"))
+        self.assertIn("mullion.log says why", result["message"])
+
     def test_time_out(self):
         result = self.run_steps(["mux", VM], ["sleep", "9"], timeout=0.6)
         self.assertEqual((result["status"], result["outcome"]), (124, "time-out"))
