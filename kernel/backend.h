@@ -38,7 +38,6 @@ enum vseg { VSEG_ES, VSEG_CS, VSEG_SS, VSEG_DS, VSEG_FS, VSEG_GS, VSEG_LDTR, VSE
 struct vcode {
     uint64_t cr3;
     uint32_t cs_access;
-    bool ia32e; /* EFER.LMA */
 };
 
 struct vsegment {

@@ -63,10 +63,7 @@ struct exit_cr {
 
 struct exit_memory {
     gpa_t gpa;
-    gva_t gva;
-    bool gva_valid;
-    bool read, write, fetch;
-    bool present;   /* the translation existed but its rights forbid the access */
+    bool write, fetch; /* neither: read */
     bool page_walk; /* the access was to a guest page table */
 };
 

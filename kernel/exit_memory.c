@@ -162,7 +162,7 @@ __attribute__((noinline)) static enum verdict device_access(struct vcpu *v, stru
     const struct insn *in;
     int err;
 
-    if (unlikely(exit->memory.page_walk || exit->memory.fetch || v->event.type))
+    if (unlikely(exit->memory.page_walk | exit->memory.fetch | v->event.type))
         return refuse(v, exit->memory.gpa, "by a fetch, a page walk or an event's delivery");
     err = insn_fetch(v, &in);
     if (unlikely(err == -EFAULT))

@@ -48,6 +48,7 @@ static bool walk(struct vm *vm, gva_t rip, uint64_t cr3, struct vcpu_fetched *f)
     return f->code;
 }
 
+/* Would the walk take the same way again? Each entry tells where the next one is. */
 static inline bool walks_there(const struct vcpu_fetched *f, gva_t rip, uint64_t cr3)
 {
     return f->rip == rip && f->cr3 == cr3 && f->code && entry_now(f->slots[0]) == f->entries[0] &&
@@ -89,9 +90,11 @@ static int read_and_decode(struct vcpu *v, gva_t rip, enum insn_mode mode, struc
     return err ? err : insn_decode(&code, mode, out);
 }
 
+/* Outside of IA-32e mode L is reserved (SDM 3A, "Code-Segment Descriptor in 64-bit mode"): a guest
+ * that sets it there all the same gets what 64-bit mode would do, in its own memory. */
 static enum insn_mode mode_of(const struct vcode *at)
 {
-    if ((at->cs_access & SEGMENT_ACCESS_L) && at->ia32e)
+    if (at->cs_access & SEGMENT_ACCESS_L)
         return INSN_64;
     return at->cs_access & SEGMENT_ACCESS_DB ? INSN_32 : INSN_16;
 }

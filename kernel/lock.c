@@ -25,38 +25,45 @@ static inline void lock_push(struct cpu *cpu, const struct lock *lock)
     cpu->lock_ranks[cpu->lock_depth++] = lock->rank;
 }
 
+static __attribute__((noinline, cold)) void lock_pop_middle(struct cpu *cpu, uint32_t rank)
+{
+    uint32_t i = cpu->lock_depth;
+
+    while (i > 0 && cpu->lock_ranks[i - 1] != rank)
+        i--;
+    assert_bug(i > 0);
+    for (; i < cpu->lock_depth; i++)
+        cpu->lock_ranks[i - 1] = cpu->lock_ranks[i];
+    cpu->lock_depth--;
+}
+
 /* Locks may be released in any order; mostly it is the last one. */
 static inline void lock_pop(struct cpu *cpu, const struct lock *lock)
 {
+    uint32_t last = cpu->lock_depth - 1;
+
     if (!LOCK_CHECKED)
         return;
-    uint32_t i = cpu->lock_depth;
+    if (likely(last < ARRAY_SIZE(cpu->lock_ranks) && cpu->lock_ranks[last] == lock->rank))
+        cpu->lock_depth = last;
+    else
+        lock_pop_middle(cpu, lock->rank);
+}
 
-    assert_bug(i > 0);
-    cpu->lock_depth = i - 1;
-    if (likely(cpu->lock_ranks[i - 1] == lock->rank))
-        return;
-    for (i--; i > 0 && cpu->lock_ranks[i - 1] != lock->rank; i--)
-        ;
-    assert_bug(i > 0);
-    for (; i <= cpu->lock_depth; i++)
-        cpu->lock_ranks[i - 1] = cpu->lock_ranks[i];
+static __attribute__((noinline, cold, noreturn)) void lock_disorder(const struct lock *lock)
+{
+    const struct cpu *cpu = this_cpu();
+
+    panic("lock %s: rank %u after rank %u", lock->name, lock->rank,
+          cpu->lock_ranks[cpu->lock_depth - 1]);
 }
 
 static inline void lock_check_order(const struct cpu *cpu, const struct lock *lock)
 {
     uint32_t depth = cpu->lock_depth;
 
-    if (LOCK_CHECKED && depth && cpu->lock_ranks[depth - 1] >= lock->rank)
-        panic("lock %s: rank %u after rank %u", lock->name, lock->rank, cpu->lock_ranks[depth - 1]);
-}
-
-static void lock_wait(const struct cpu *cpu, const struct lock *lock)
-{
-    if (lock->held == lock_owner(cpu))
-        panic("lock %s: taken twice", lock->name);
-    while (lock->held)
-        x86_pause();
+    if (LOCK_CHECKED && unlikely(depth && cpu->lock_ranks[depth - 1] >= lock->rank))
+        lock_disorder(lock);
 }
 
 void lock_init(struct lock *lock, enum lock_rank rank, const char *name)
@@ -71,14 +78,29 @@ static bool lock_take(struct lock *lock, uint32_t owner)
                                        __ATOMIC_RELAXED);
 }
 
+/* Apart, so that the usual way saves no registers. */
+static __attribute__((noinline, cold)) void lock_wait(struct lock *lock)
+{
+    struct cpu *cpu = this_cpu();
+
+    if (lock->held == lock_owner(cpu))
+        panic("lock %s: taken twice", lock->name);
+    do {
+        while (lock->held)
+            x86_pause();
+    } while (!lock_take(lock, lock_owner(cpu)));
+    lock_push(cpu, lock);
+}
+
 void lock_acquire(struct lock *lock)
 {
     struct cpu *cpu = this_cpu();
 
     lock_check_order(cpu, lock);
-    while (unlikely(!lock_take(lock, lock_owner(cpu))))
-        lock_wait(cpu, lock);
-    lock_push(cpu, lock);
+    if (likely(lock_take(lock, lock_owner(cpu))))
+        lock_push(cpu, lock);
+    else
+        lock_wait(lock);
 }
 
 void lock_release(struct lock *lock)

@@ -137,39 +137,48 @@ static inline uint64_t *slot_find(const struct pt *pt, uint64_t in, unsigned lev
     return entry_get(table) & present ? NULL : table;
 }
 
-/* The same for a 4 KiB page; pages are mostly mapped beside the one before. */
-static inline uint64_t *page_slot_find(struct pt *pt, uint64_t in)
-{
-    uint64_t *slot;
-
-    if (likely(pt->near == in / PAGE_2M + 1 && !(in & (PAGE_SIZE - 1)))) {
-        slot = &pt->near_table[level_index(in, 1)];
-        return entry_get(slot) & pt->format->present_mask ? NULL : slot;
-    }
-    slot = slot_find(pt, in, 1);
-    if (slot) {
-        pt->near = in / PAGE_2M + 1;
-        pt->near_table = slot - level_index(in, 1);
-    }
-    return slot;
-}
-
 static inline bool leaf_ok(const struct pt_format *format, hpa_t hpa, uint64_t size,
                            unsigned rights)
 {
     return !(hpa & (~format->address_mask | (size - 1))) && (rights & PT_R);
 }
 
-int pt_map_page(struct pt *pt, uint64_t in, hpa_t hpa, unsigned rights, enum pt_type type)
+__attribute__((noinline)) static int map_page(struct pt *pt, uint64_t in, hpa_t hpa,
+                                              unsigned rights, enum pt_type type)
 {
     const struct pt_format *format = pt->format;
-    uint64_t *slot = likely(leaf_ok(format, hpa, PAGE_SIZE, rights)) ? page_slot_find(pt, in)
-                                                                      : NULL;
+    uint64_t *slot = leaf_ok(format, hpa, PAGE_SIZE, rights) ? slot_find(pt, in, 1) : NULL;
 
-    if (unlikely(!slot))
+    if (!slot)
         return map_range(pt, in, hpa, PAGE_SIZE, rights, type, 1);
-    entry_set(slot, format->leaf(hpa, 1, rights, type));
+    pt->near = (struct pt_near){ in / PAGE_2M + 1, slot - level_index(in, 1), rights, type,
+                                 format->leaf(0, 1, rights, type) };
+    entry_set(slot, pt->near.bits | hpa);
     return 0;
+}
+
+static inline bool fits_near(const struct pt *pt, uint64_t in, hpa_t hpa, unsigned rights,
+                             enum pt_type type)
+{
+    const struct pt_near *near = &pt->near;
+
+    return near->piece == in / PAGE_2M + 1 && near->rights == rights && near->type == type &&
+           !((in | hpa) & (PAGE_SIZE - 1)) && !(hpa & ~pt->format->address_mask);
+}
+
+/* Pages are mostly mapped beside the one before, in the same way. */
+int pt_map_page(struct pt *pt, uint64_t in, hpa_t hpa, unsigned rights, enum pt_type type)
+{
+    uint64_t *slot;
+
+    if (likely(fits_near(pt, in, hpa, rights, type))) {
+        slot = &pt->near.table[level_index(in, 1)];
+        if (likely(!(entry_get(slot) & pt->format->present_mask))) {
+            entry_set(slot, pt->near.bits | hpa);
+            return 0;
+        }
+    }
+    return map_page(pt, in, hpa, rights, type);
 }
 
 /* The hot case is one 2 MiB page whose neighbours are mapped: RAM of a new VM. */

@@ -36,8 +36,13 @@ struct pt {
     hpa_t root;
     uint64_t table_pages; /* 4 KiB pages in use for tables, the root and those to reap included */
     hpa_t reap;           /* unlinked tables, chained through their first entry; 0: none */
-    uint64_t near;        /* input address / 2 MiB + 1 of the lowest table that pt_map used last */
-    uint64_t *near_table;
+    struct pt_near {      /* the 4 KiB page that was mapped last; kernel/pt.c */
+        uint64_t piece;   /* input address / 2 MiB + 1; 0: none */
+        uint64_t *table;
+        unsigned rights;
+        enum pt_type type;
+        uint64_t bits;    /* of such a leaf, beside the address */
+    } near;
 };
 
 struct pt_leaf {

@@ -78,7 +78,7 @@ int pt_unmap(struct pt *pt, uint64_t in, uint64_t size)
 {
     if (!range_ok(pt->format, in, size))
         return -EINVAL;
-    pt->near = 0; /* its table may be one that goes */
+    pt->near.piece = 0; /* its table may be one that goes */
     int error = edges_split(pt, in, size);
     if (error)
         return error;

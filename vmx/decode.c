@@ -112,15 +112,10 @@ static void fill_memory(struct vcpu *v, struct vmexit *exit)
 {
     uint64_t q = vmcs_read(VMCS_EXIT_QUALIFICATION);
 
-    exit->memory = (struct exit_memory){
-        .gpa = vmcs_read(VMCS_GUEST_PHYSICAL_ADDRESS),
-        .gva_valid = q & EPTQ_LINEAR_VALID,
-        .read = q & EPTQ_READ,
-        .write = q & EPTQ_WRITE,
-        .fetch = q & EPTQ_FETCH,
-        .present = q & EPTQ_RIGHTS,
-        .page_walk = (q & EPTQ_LINEAR_VALID) && !(q & EPTQ_NOT_PAGE_WALK),
-    };
+    exit->memory.gpa = vmcs_read(VMCS_GUEST_PHYSICAL_ADDRESS);
+    exit->memory.write = q & EPTQ_WRITE;
+    exit->memory.fetch = q & EPTQ_FETCH;
+    exit->memory.page_walk = (q & (EPTQ_LINEAR_VALID | EPTQ_NOT_PAGE_WALK)) == EPTQ_LINEAR_VALID;
     if ((q & EPTQ_NMI_UNBLOCKING) && !v->event.type)
         set_nmi_blocking(true);
 }

@@ -73,7 +73,6 @@ void vmx_code(struct vcpu *v, struct vcode *out)
     vmx_shadow(v);
     out->cr3 = vmcs_read(VMCS_GUEST_CR3);
     out->cs_access = (uint32_t)vmcs_read(VMCS_GUEST_CS_ACCESS);
-    out->ia32e = vmcs_read(VMCS_GUEST_EFER) & EFER_LMA;
 }
 
 static void set_cr0(struct vcpu *v, uint64_t value)

@@ -179,7 +179,6 @@ enum activity {
 #define EPTQ_READ BIT(0)
 #define EPTQ_WRITE BIT(1)
 #define EPTQ_FETCH BIT(2)
-#define EPTQ_RIGHTS (BIT(3) | BIT(4) | BIT(5)) /* any set: the address is mapped */
 #define EPTQ_LINEAR_VALID BIT(7)
 #define EPTQ_NOT_PAGE_WALK BIT(8)
 #define EPTQ_NMI_UNBLOCKING BIT(12)

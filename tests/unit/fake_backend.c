@@ -100,8 +100,7 @@ static void code(struct vcpu *v, struct vcode *out)
     get(v, VREG_RIP);
     get(v, VREG_RFLAGS);
     get(v, VREG_SHADOW);
-    *out = (struct vcode){ fake.regs[VREG_CR3], fake.segments[VSEG_CS].access,
-                           fake.regs[VREG_EFER] & EFER_LMA };
+    *out = (struct vcode){ fake.regs[VREG_CR3], fake.segments[VSEG_CS].access };
 }
 
 static void inject(struct vcpu *v)

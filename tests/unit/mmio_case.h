@@ -28,7 +28,7 @@ static int setup(void **state)
 static enum verdict access(gpa_t gpa, bool write)
 {
     last = (struct vmexit){ .kind = EXIT_MEMORY,
-                            .memory = { .gpa = gpa, .read = !write, .write = write } };
+                            .memory = { .gpa = gpa, .write = write } };
     return fake_handle(&last);
 }
 

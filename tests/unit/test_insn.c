@@ -172,7 +172,7 @@ static void test_strings(void **state)
     CODE64("addr32 rep stosl", .op = INSN_STORE_STRING, .size = 4, .rep = true, .address_size = 4);
     CODE64("lodsw", .op = INSN_LOAD_STRING, .size = 2);
     CODE64("movsb", .op = INSN_MOVE_STRING, .size = 1);
-    CODE64("rep movsq %%fs:(%%rsi), (%%rdi)", .op = INSN_MOVE_STRING, .size = 8, .rep = true,
+    CODE64(".byte 0xf3, 0x64, 0x48, 0xa5", .op = INSN_MOVE_STRING, .size = 8, .rep = true,
            .segment = VSEG_FS + 1);
     CODE32("rep movsw", .op = INSN_MOVE_STRING, .size = 2, .rep = true);
     CODE64("insb", .op = INSN_PORT_IN, .size = 1);

@@ -95,8 +95,8 @@ static void (*const forms32[])(struct state *s) = {
     store32_r8, store_immediate, movsxd, xchg32, add_to, add_from, add_immediate8,
     add_immediate32, sub_to, sub_from, or_to, or_from, or_immediate, and_to, and_from,
     and_immediate, xor_to, xor_from, cmp_to, cmp_from, cmp_immediate, test_register,
-    test_immediate, bt_immediate, bts32, btr_immediate, btc_immediate, movs_to, movs_from, stos32, stos32_down,
-    lods32,
+    test_immediate, bt_immediate, bts32, btr_immediate, btc_immediate, movs_to, movs_from, stos32,
+    stos32_down, lods32,
 };
 
 /* Byte and word forms, for IOREGSEL, which has 8 bits. */
