@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The smallest complete device, as a template: one 8-bit scratch register at port 0xE0 of every
- * machine. What is written can be read back, and a counter tells how often that happened.
+ * The smallest complete device, as a template (root mode): one 8-bit scratch register at port 0xE0
+ * of every machine. What is written can be read back, and a counter tells how often that happened.
  *
  * To make a device of your own: copy this file, rename everything that says "null", choose a free
  * port (the monitor's `devices` command lists those in use; a collision fails when a VM is

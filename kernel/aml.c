@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The AML writer; see kernel/aml.h. */
+/* The AML writer; see kernel/aml.h (root mode). */
 #include "kernel/aml.h"
 
 #include <string.h>

@@ -10,9 +10,9 @@
 #include "kernel/types.h"
 
 #define MUX_ESCAPE 0x1e
-#define MUX_LOG 'L' /* the channel at the start */
+#define MUX_LOG 'l' /* the channel at the start */
 #define MUX_EVENTS 'R'
-#define MUX_CONSOLES '0' /* + number of the VM */
+#define MUX_CONSOLES '0' /* + number of the VM, below 32 */
 
 /* The port, as a host console that carries the log: hostcon's probe and write. */
 bool mux_probe(void);

@@ -121,6 +121,16 @@ void guest_state_load(struct vcpu *v)
     x86_write_cr2(s->cr2);
 }
 
+void guest_state_reset_loaded(void)
+{
+    x86_write_dr0(0);
+    x86_write_dr1(0);
+    x86_write_dr2(0);
+    x86_write_dr3(0);
+    x86_write_dr6(DR6_INIT);
+    x86_write_cr2(0);
+}
+
 void guest_state_put(struct vcpu *v)
 {
     struct guest_state *s = v->switched;

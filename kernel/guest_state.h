@@ -18,6 +18,10 @@ void guest_state_fini(struct vcpu *vcpu);
 void guest_state_load(struct vcpu *vcpu);
 void guest_state_put(struct vcpu *vcpu);
 
+/* What INIT changes of the state that is loaded; FPU and MSRs stay (SDM 3A, "Processor State After
+ * Reset, INIT"). */
+void guest_state_reset_loaded(void);
+
 /* XSETBV: 0; -EINVAL: a reserved or unoffered bit, or a forbidden combination: #GP. */
 int guest_state_set_xcr(struct vcpu *vcpu, uint32_t index, uint64_t value);
 

@@ -3,6 +3,7 @@
 #include "kernel/monitor.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "kernel/console.h"
@@ -102,30 +103,17 @@ void monitor_execute(const char *text)
         console_print("%s: no such command; 'help' lists them\n", words[0]);
 }
 
-static int digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : 16;
-}
-
 bool monitor_number(const char *word, uint64_t *number)
 {
-    unsigned base = word[0] == '0' && (word[1] == 'x' || word[1] == 'X') ? 16 : 10;
-    const char *p = base == 16 ? word + 2 : word;
-    bool good = *p != '\0';
+    bool hex = word[0] == '0' && (word[1] == 'x' || word[1] == 'X');
+    char *end;
 
-    *number = 0;
-    for (; good && *p; p++) {
-        unsigned value = (unsigned)digit(*p);
-        good = value < base && *number <= (UINT64_MAX - value) / base;
-        *number = *number * base + value;
-    }
-    if (!good)
-        console_print("%s: not a number\n", word);
-    return good;
+    errno = 0;
+    *number = strtoull(word, &end, hex ? 16 : 10);
+    if (*word >= '0' && *word <= '9' && !*end && !errno)
+        return true;
+    console_print("%s: not a number\n", word);
+    return false;
 }
 
 struct vm *monitor_vm(const char *word)

@@ -21,10 +21,11 @@
 #include "kernel/trap.h"
 #include "kernel/x86.h"
 
-#define PANIC_MESSAGE_MAX 256
+#define PANIC_WHERE_MAX   80
 #define PANIC_STOP_NS     100000000u /* how long the other CPUs may take to stop */
 #define NOBODY            UINT32_MAX
 
+char panic_message[PANIC_MESSAGE_MAX];
 static volatile uint32_t panic_cpu = NOBODY;
 static volatile uint32_t panic_stopped;
 
@@ -77,6 +78,15 @@ static void panic_begin(void)
     panic_halt();
 }
 
+static void panic_say(const char *where, const char *format, va_list args)
+{
+    int used = snprintf(panic_message, sizeof panic_message, "PANIC on CPU %u: %s",
+                        this_cpu()->index, where);
+
+    vsnprintf(panic_message + used, sizeof panic_message - (size_t)used, format, args);
+    log_printf("%s\n", panic_message);
+}
+
 static void panic_print_frame(const struct trap_frame *f)
 {
     log_printf("rip %016lx rsp %016lx rflags %08lx cs %lx ss %lx\n", f->rip, f->rsp, f->rflags,
@@ -107,14 +117,12 @@ static _Noreturn void panic_end(void)
 
 void panic_frame(const struct trap_frame *frame, const char *format, ...)
 {
-    char message[PANIC_MESSAGE_MAX];
     va_list args;
 
-    va_start(args, format);
-    vsnprintf(message, sizeof message, format, args);
-    va_end(args);
     panic_begin();
-    log_printf("PANIC on CPU %u: %s\n", this_cpu()->index, message);
+    va_start(args, format);
+    panic_say("", format, args);
+    va_end(args);
     if (frame)
         panic_print_frame(frame);
     panic_print_control();
@@ -125,14 +133,14 @@ void panic_frame(const struct trap_frame *frame, const char *format, ...)
 
 void panic_at(const char *file, int line, const char *format, ...)
 {
-    char message[PANIC_MESSAGE_MAX];
+    char where[PANIC_WHERE_MAX];
     va_list args;
 
-    va_start(args, format);
-    vsnprintf(message, sizeof message, format, args);
-    va_end(args);
     panic_begin();
-    log_printf("PANIC on CPU %u: %s:%d: %s\n", this_cpu()->index, file, line, message);
+    snprintf(where, sizeof where, "%s:%d: ", file, line);
+    va_start(args, format);
+    panic_say(where, format, args);
+    va_end(args);
     panic_print_control();
     stacktrace_print(0, (uint64_t)(uintptr_t)__builtin_frame_address(0));
     panic_end();

@@ -5,6 +5,10 @@
 
 #include "kernel/set.h"
 
+#define PANIC_MESSAGE_MAX 256
+/* What happened and where. */
+extern char panic_message[PANIC_MESSAGE_MAX];
+
 /* Prints more about the state of things (last exits). All other CPUs stand still; locks may be
  * held by anyone and must not be taken. */
 struct panic_hook {

@@ -203,34 +203,13 @@ void report_start(void)
         report_if_all_ended();
 }
 
-/* The line that panic has logged, as far as it is there. */
-static void find_panic(char *line, size_t size)
-{
-    static const char word[] = "PANIC on CPU";
-    uint64_t position = 0;
-    size_t length = 0;
-    char c;
-
-    while (log_read(&position, &c, 1)) {
-        if (c == '\n' && strstr(line, word))
-            return;
-        length = c == '\n' ? 0 : length + 1;
-        if (length && length < size)
-            line[length - 1] = c;
-        line[MIN(length, size - 1)] = '\0';
-    }
-}
-
 /* What panic says besides its own (kernel/panic.h). */
 static void print_last_exits(void)
 {
-    char line[200] = "";
-
     if (this_cpu()->current)
         report_last_exits(this_cpu()->current);
-    find_panic(line, sizeof(line));
     event("\n{\"event\":\"panic\",\"message\":");
-    event_string(line);
+    event_string(panic_message);
     event("}\n");
 }
 

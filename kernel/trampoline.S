@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a CPU runs after INIT and a start-up IPI, from a copy in a page below 1 MiB: real mode,
- * protected mode, long mode, then C. It is entered with CS = page / 16 and IP = 0 (SDM 3A,
- * Multiple-Processor Initialization, 9.4.4). EBX holds the page's address.
+ * protected mode, long mode, then C (start of root mode). It is entered with CS = page / 16 and
+ * IP = 0 (SDM 3A, Multiple-Processor Initialization, 9.4.4). EBX holds the page's address.
  */
 #include "kernel/x86_regs.h"
 

@@ -95,6 +95,7 @@ static void take_init(struct vcpu *v)
     v->event.type = VEVENT_NONE;
     v->nmi_pending = false;
     backend->vcpu_reset(v);
+    guest_state_reset_loaded();
     if (v->vm->intc)
         v->vm->intc->reset(v);
     v->state = VCPU_WAIT_SIPI;

@@ -6,14 +6,14 @@ channel; what follows belongs to that channel until the next 0x1E. A 0x1E of the
 """
 
 ESCAPE = 0x1E
-LOG, EVENTS = "L", "R"
+LOG, EVENTS = "l", "R"
 CONSOLES = 0x30  # channel byte of VM 0's console
 
 
 def console_id(channel):
     """The VM's number if the channel is a console, else None."""
     number = ord(channel) - CONSOLES
-    return number if channel != LOG and 0 <= number < 32 else None
+    return number if 0 <= number < 32 else None
 
 
 class Demux:

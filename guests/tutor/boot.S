@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The first instructions of the kernel, and the header by which a boot loader recognises it.
+ * The first instructions of the kernel, and the header by which a boot loader recognises it
+ * (runs in the guest, like all of this folder).
  * Source: Multiboot Specification 0.6.96, sections 3.1 (header) and 3.2 (machine state).
  */
 #define MULTIBOOT_HEADER_MAGIC 0x1BADB002

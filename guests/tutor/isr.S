@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Entry stubs of all interrupt vectors in use, as far as they can't be C.
+ * Entry stubs of all interrupt vectors in use, as far as they can't be C (guest).
  *
  * The CPU pushes EFLAGS, CS, EIP and, for some exceptions only, an error code (SDM 3A,
  * "Exception and Interrupt Reference"). Each stub evens that out and adds its vector, so that C

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Instructions that are allowed to fault. Each one that may is entered in the linker set
+ * Instructions that are allowed to fault (guest). Each one that may is entered in the linker set
  * "set_fixup" as a pair (its address, where to go on instead); trap.c looks there before it calls
  * an exception fatal. Declarations in trap.h.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * void switch_stacks(uint32_t *save_esp, uint32_t load_esp)
+ * void switch_stacks(uint32_t *save_esp, uint32_t load_esp), in the guest
  *
  * Leaves one task and enters another. The C caller already expects EAX, ECX and EDX to be lost,
  * so the other four registers and the stack pointer are all that a suspended task is. The "ret"

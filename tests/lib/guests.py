@@ -32,7 +32,7 @@ import yaml
 from lib import matrix
 from lib.report import FAIL, PASS, ROOT, SKIP, Verdict, in_parallel
 
-BATCH = 24  # of the 32 VMs that there may be; channel bytes past 27 would meet the log's
+BATCH = 24  # of the 32 VMs that there may be
 CPUS, RAM = 2, 1 << 30
 BOOT_SECONDS, GUEST_SECONDS = 60, 5
 

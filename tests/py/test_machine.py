@@ -34,7 +34,7 @@ class HeadlessTest(unittest.TestCase):
         return result
 
     def test_all_end_well(self):
-        text = "\x1eLstart\n" + VM + "\x1e0hello\r\n" + END % 0 + DONE
+        text = "\x1elstart\n" + VM + "\x1e0hello\r\n" + END % 0 + DONE
         steps = (["serial", "firmware"], ["sleep", "0.3"], ["mux", text], ["sleep", "9"])
         result = self.run_steps(*steps)
         self.assertEqual((result["status"], result["outcome"]), (0, "done"))
@@ -86,7 +86,7 @@ class MachineTest(unittest.TestCase):
             self.assertEqual(machine.expect("debian", r"(.*)\n\$ ", 10).group(1), "a b")
 
     def test_expecting_in_vain(self):
-        with fake(["mux", "\x1eLonly this\n"], ["sleep", "9"]) as machine:
+        with fake(["mux", "\x1elonly this\n"], ["sleep", "9"]) as machine:
             with self.assertRaisesRegex(emulator.MachineError, "only this"):
                 machine.expect("log", "that", 0.5)
 

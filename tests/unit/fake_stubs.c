@@ -166,6 +166,10 @@ WEAK struct cpuid_regs cpuid_of(struct vcpu *v, uint32_t leaf, uint32_t subleaf)
     return (struct cpuid_regs){ .edx = fake.no_1g_pages ? 0 : CPUID_80000001_EDX_PAGE1GB };
 }
 
+WEAK void guest_state_reset_loaded(void)
+{
+}
+
 /* x87, SSE, AVX */
 WEAK uint64_t guest_state_xcr0_mask(void)
 {

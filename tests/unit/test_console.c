@@ -416,7 +416,7 @@ static void test_mux(void **state)
     assert_string_equal(text, "two\x1e");
     channel_text('R', text);
     assert_string_equal(text, "{}\n");
-    channel_text('L', text);
+    channel_text('l', text);
     assert_string_equal(text, "log\n");
 }
 
@@ -431,7 +431,7 @@ static void test_the_screen_is_no_part_of_the_log(void **state)
     say(0, "text");
     pass();
     assert_non_null(strstr(shown, "text"));
-    assert_int_equal(channel_text('L', text), 0);
+    assert_int_equal(channel_text('l', text), 0);
     channel_text('0', text);
     assert_string_equal(text, "text");
     mux_write(MUX_LOG, "", 0);

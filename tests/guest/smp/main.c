@@ -46,17 +46,21 @@ static void on_shoot(struct guest_frame *frame)
 static void on_nmi(struct guest_frame *frame)
 {
     (void)frame;
+    __asm__ volatile("movq %0, %%dr3" : : "r"(0x1234ull));
     nmis[self()]++;
 }
 
 static void secondary(void)
 {
     unsigned cpu = self();
+    uint64_t dr3;
 
     guest_check_equal(cpuid(1, 0).ebx >> 24, cpu);
     guest_check_equal(cpuid(0xb, 0).edx, cpu);
     guest_check_equal(rdmsr(X2APIC_LDR), 1u << cpu);
     seen[cpu] = *(volatile uint64_t *)PAGE;
+    __asm__ volatile("movq %%dr3, %0" : "=r"(dr3)); /* on_nmi has set it before INIT */
+    guest_check_equal(dr3, 0);
     started[cpu]++;
     for (;;)
         sti_hlt();
