@@ -10,7 +10,8 @@ BOOT_NEWLIB := $(CACHE)/newlib-efi
 
 # Pure: tests and fuzzers compile them for the build host.
 BOOT_PURE := manifest manifest_reader manifest_vm manifest_course manifest_value manifest_check \
-             manifest_path guest_image bzimage multiboot elf64 memmap acpi
+             manifest_path guest_image bzimage multiboot elf64 memmap acpi acpi_board pci \
+             machine machine_start machine_linux machine_pc machine_flat mptable acpi_build aml dsdt
 BOOT_EFI_ONLY := main say memory file cpus firmware ramlog hwtest vms kernel paging libc
 BOOT_YAML := api parser reader scanner loader
 

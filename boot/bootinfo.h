@@ -16,16 +16,16 @@
 #include <stdint.h>
 
 #define BOOTINFO_MAGIC 0x4e4f494c4c554dull /* "MULLION" */
-#define BOOTINFO_VERSION 1
+#define BOOTINFO_VERSION 2
 
 #define BOOT_NAME_MAX 32     /* VM name with its final NUL */
-#define BOOT_CMDLINE_MAX 1024
-#define BOOT_SEGMENTS_MAX 8
-#define BOOT_MODULES_MAX 8
-#define BOOT_MODULE_NAME_MAX 64
+#define BOOT_RANGES_MAX 16   /* of a VM's guest-physical space */
+#define BOOT_SEGMENTS_MAX 32 /* of what a VM's memory holds at its start */
 #define BOOT_VCPUS_MAX 16    /* vCPUs of one VM */
 #define BOOT_CPUS_MAX 64     /* physical CPUs that are used; more are reported and left alone */
 #define BOOT_VMS_MAX 32
+#define BOOT_IOAPICS_MAX 8
+#define BOOT_ISA_IRQS 16
 
 enum boot_mem_type {
     BOOT_MEM_USABLE = 1,   /* free from the start; boot services memory is counted here */
@@ -62,7 +62,28 @@ enum boot_restart { BOOT_RESTART_NEVER = 0, BOOT_RESTART_ON_FAILURE, BOOT_RESTAR
 enum boot_backing { BOOT_BACKING_EAGER = 0, BOOT_BACKING_DEMAND_4K, BOOT_BACKING_DEMAND_2M };
 enum boot_switch { BOOT_AUTO = 0, BOOT_ON, BOOT_OFF };
 
-/* A part of a guest image: `size` bytes at hpa are copied to gpa; up to mem_size bytes are zero. */
+/*
+ * A range of a VM's guest-physical space; what is in no range is a hole. The ranges are the single
+ * source for the memory map and tables that the guest reads (made by the loader) and for its nested
+ * page tables and the decoder (made by the kernel).
+ */
+enum boot_range_kind {
+    BOOT_RANGE_RAM = 1,
+    BOOT_RANGE_FIRMWARE, /* RAM that the guest is told to leave alone: tables lie there */
+    BOOT_RANGE_DEVICES,  /* device registers */
+};
+
+struct boot_range {
+    uint64_t gpa;  /* 4 KiB aligned, and so is size; ranges don't overlap */
+    uint64_t size;
+    uint32_t kind; /* enum boot_range_kind */
+    uint32_t reserved;
+};
+
+/*
+ * What a VM's memory holds at its first instruction: `size` bytes at hpa are copied to gpa, each
+ * time that the VM is built. From there to mem_size it is zero, as fresh memory is.
+ */
 struct boot_segment {
     uint64_t hpa;
     uint64_t gpa;
@@ -70,10 +91,14 @@ struct boot_segment {
     uint64_t mem_size;
 };
 
-struct boot_module {
-    uint64_t hpa;
-    uint64_t size;
-    char name[BOOT_MODULE_NAME_MAX]; /* the manifest's path; a Multiboot module's string */
+/* vCPU 0 at its first instruction. Segments are flat: CS, and one value for all the others. */
+struct boot_start {
+    uint64_t rip, rax, rbx, rsi;
+    uint64_t cr0, cr3, cr4, efer;
+    uint64_t gdt_base;
+    uint32_t gdt_limit;
+    uint16_t code_selector, data_selector;
+    uint32_t code_access, data_access; /* bits as in struct vsegment, kernel/backend.h */
 };
 
 /*
@@ -99,17 +124,33 @@ struct boot_vm {
     uint16_t cpus[BOOT_VCPUS_MAX];
     uint64_t memory;     /* guest RAM in bytes, a multiple of 4 KiB */
 
-    uint64_t entry;      /* guest-physical address of the first instruction */
+    uint32_t range_count;
     uint32_t segment_count;
+    struct boot_range ranges[BOOT_RANGES_MAX];
     struct boot_segment segments[BOOT_SEGMENTS_MAX];
-    /* linux: the setup header, bytes 0x1f1 and up of the bzImage, to be copied to the zero page */
-    uint64_t setup_header_hpa;
-    uint64_t setup_header_size;
-    struct boot_module initrd; /* linux; size 0: none */
-    uint32_t module_count;     /* multiboot */
-    struct boot_module modules[BOOT_MODULES_MAX];
-    char cmdline[BOOT_CMDLINE_MAX];
+    struct boot_start start;
+    uint64_t tsc_hz_gpa; /* 8 bytes there get the TSC's rate, which the kernel finds out; 0: none */
     struct boot_course_leaves course;
+};
+
+struct boot_ioapic {
+    uint64_t hpa;
+    uint32_t gsi_base;
+    uint32_t reserved;
+};
+
+struct boot_isa_irq {
+    uint32_t gsi;
+    uint16_t active_low, level; /* 1: so; 0: active high, edge-triggered */
+};
+
+/* What firmware's ACPI tables say of the board; what they don't say is the PC's usual value. */
+struct boot_board {
+    uint32_t ioapic_count; /* 0: no MADT */
+    uint32_t pm_timer;     /* I/O port of the 3.579545 MHz counter; 0: none */
+    uint64_t hpet;         /* registers; 0: none */
+    struct boot_ioapic ioapics[BOOT_IOAPICS_MAX];
+    struct boot_isa_irq isa[BOOT_ISA_IRQS];
 };
 
 struct bootinfo {
@@ -120,7 +161,6 @@ struct bootinfo {
     uint64_t kernel_hpa;   /* where the kernel image lies, in the order of its link addresses */
     uint64_t kernel_size;
     uint64_t trampoline;   /* a free 4 KiB page below 1 MiB for starting the other CPUs */
-    uint64_t rsdp;         /* ACPI root pointer; 0: firmware has none */
     uint64_t tsc_at_entry; /* TSC when the loader started */
     uint64_t tsc_at_exit;  /* TSC when boot services were left */
     uint64_t log_hpa;      /* log ring that survives a warm reset (type RESERVED); 0: none */
@@ -133,6 +173,8 @@ struct bootinfo {
     uint32_t cpus_from_madt; /* 0: the list comes from the UEFI MP Services */
     uint32_t vm_count;
     uint64_t vms;          /* array of struct boot_vm */
+    struct boot_board board;
+    uint32_t bus_masters_stopped; /* PCI functions that could reach memory, and can't any more */
     struct boot_fb fb;
     char options[256];     /* boot options, words separated by blanks; see docs/manifest.md */
 };

@@ -16,7 +16,6 @@ enum {
     JUMP_LENGTH = 0x201,
     HEADER = 0x202,
     VERSION = 0x206,
-    INITRD_ADDR_MAX = 0x22c,
     KERNEL_ALIGNMENT = 0x230,
     RELOCATABLE_KERNEL = 0x234,
     XLOADFLAGS = 0x236,
@@ -46,14 +45,14 @@ static uint64_t field(const struct guest_file *file, unsigned offset, unsigned b
     return value;
 }
 
-static uint64_t header_end(const struct guest_file *file)
+uint64_t guest_bzimage_header_end(const struct guest_file *file)
 {
     return HEADER + field(file, JUMP_LENGTH, 1);
 }
 
 static int check_header(const struct guest_file *file, struct guest_report *report)
 {
-    uint64_t version;
+    uint64_t version, end;
 
     if (file->size < HEADER_ROOM_END || field(file, BOOT_FLAG, 2) != BOOT_FLAG_MAGIC ||
         memcmp(file->data + HEADER, "HdrS", 4) != 0)
@@ -64,10 +63,11 @@ static int check_header(const struct guest_file *file, struct guest_report *repo
                             "its boot protocol is %u.%02u; 2.12 or later (Linux 3.8) is "
                             "needed",
                             (unsigned)(version >> 8), (unsigned)(version & 0xff));
-    if (header_end(file) < HEADER_NEEDED_END || header_end(file) > HEADER_ROOM_END)
+    end = guest_bzimage_header_end(file);
+    if (end < HEADER_NEEDED_END || end > HEADER_ROOM_END)
         return guest_refuse(report,
                             "its setup header ends at %#" PRIx64 ", not between %#x and %#x",
-                            header_end(file), HEADER_NEEDED_END, HEADER_ROOM_END);
+                            end, HEADER_NEEDED_END, HEADER_ROOM_END);
     if ((field(file, XLOADFLAGS, 2) & XLF_KERNEL_64) == 0)
         return guest_refuse(report, "it has no 64-bit entry (xloadflags bit 0): a 32-bit kernel?");
     if (field(file, RELOCATABLE_KERNEL, 1) == 0)
@@ -75,12 +75,11 @@ static int check_header(const struct guest_file *file, struct guest_report *repo
     return 0;
 }
 
-static int check_cmdline(const struct boot_vm *vm, const struct guest_file *file,
-                         struct guest_report *report)
+static int check_cmdline(const struct guest_parts *parts, struct guest_report *report)
 {
-    uint64_t limit = field(file, CMDLINE_SIZE, 4);
+    uint64_t limit = field(&parts->kernel, CMDLINE_SIZE, 4);
 
-    if (strlen(vm->cmdline) > limit)
+    if (strlen(parts->cmdline) > limit)
         return guest_refuse(report, "it takes a command line of at most %" PRIu64 " characters",
                             limit);
     return 0;
@@ -99,23 +98,6 @@ static int check_load_address(const struct guest_file *file, struct guest_report
         return guest_refuse(report,
                             "its preferred address %#" PRIx64 " is not aligned to %#" PRIx64,
                             address, alignment);
-    return 0;
-}
-
-/* The initrd goes above the kernel's working area, and ends at initrd_addr_max at the latest. */
-static int check_initrd(const struct boot_vm *vm, const struct guest_file *file,
-                        struct guest_report *report)
-{
-    uint64_t start = vm->segments[0].gpa + vm->segments[0].mem_size;
-    uint64_t limit = field(file, INITRD_ADDR_MAX, 4) + 1;
-    uint64_t end = vm->memory < limit ? vm->memory : limit;
-    uint64_t size = (vm->initrd.size + 4095) & ~4095ull;
-
-    if (vm->initrd.size > 0 && (end < start || vm->initrd.size > end - start || size > end - start))
-        return guest_refuse(report,
-                            "no room for its initrd of %" PRIu64 " KiB above the kernel: the "
-                            "kernel works up to %" PRIu64 " KiB, the VM has %" PRIu64 " KiB",
-                            vm->initrd.size >> 10, start >> 10, vm->memory >> 10);
     return 0;
 }
 
@@ -140,22 +122,19 @@ static int add_kernel(struct boot_vm *vm, const struct guest_file *file,
     return guest_add_segment(vm, file, offset, kernel, report);
 }
 
-int guest_bzimage(struct boot_vm *vm, const struct guest_file *file, struct guest_report *report)
+int guest_bzimage(struct boot_vm *vm, const struct guest_parts *parts, struct guest_report *report)
 {
+    const struct guest_file *file = &parts->kernel;
     int result = check_header(file, report);
 
     if (result == 0)
-        result = check_cmdline(vm, file, report);
+        result = check_cmdline(parts, report);
     if (result == 0)
         result = check_load_address(file, report);
     if (result == 0)
         result = add_kernel(vm, file, report);
-    if (result == 0)
-        result = check_initrd(vm, file, report);
     if (result != 0)
         return result;
-    vm->entry = vm->segments[0].gpa + ENTRY_64;
-    vm->setup_header_hpa = file->hpa + SETUP_SECTS;
-    vm->setup_header_size = header_end(file) - SETUP_SECTS;
+    vm->start.rip = vm->segments[0].gpa + ENTRY_64;
     return 0;
 }

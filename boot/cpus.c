@@ -67,9 +67,9 @@ static uint32_t add_from_mp_services(struct bootinfo *info)
     return left_out;
 }
 
-void cpus_find(struct bootinfo *info)
+void cpus_find(struct bootinfo *info, const struct acpi *acpi)
 {
-    const struct acpi_header *madt = acpi_find(info->rsdp, "APIC");
+    const struct acpi_header *madt = acpi_find(acpi, "APIC");
     uint32_t left_out;
 
     info->cpus[0] = (struct boot_cpu){.apic_id = boot_apic_id(), .enabled = 1};

@@ -46,4 +46,18 @@ cpu_cr4:
     movq %cr4, %rax
     ret
 
+/* cpu_in32(edi = port), cpu_out32(edi = port, esi = value) */
+    .globl cpu_in32
+cpu_in32:
+    movl %edi, %edx
+    inl %dx, %eax
+    ret
+
+    .globl cpu_out32
+cpu_out32:
+    movl %edi, %edx
+    movl %esi, %eax
+    outl %eax, %dx
+    ret
+
     .section .note.GNU-stack, "", @progbits

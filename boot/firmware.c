@@ -19,11 +19,11 @@ static uint64_t find_table(EFI_GUID guid)
     return 0;
 }
 
-void firmware_find_rsdp(struct bootinfo *info)
+uint64_t firmware_rsdp(void)
 {
-    info->rsdp = find_table((EFI_GUID)ACPI_20_GUID);
-    if (info->rsdp == 0)
-        info->rsdp = find_table((EFI_GUID)ACPI_10_GUID);
+    uint64_t rsdp = find_table((EFI_GUID)ACPI_20_GUID);
+
+    return rsdp != 0 ? rsdp : find_table((EFI_GUID)ACPI_10_GUID);
 }
 
 static uint32_t pixel_format(const EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *mode)

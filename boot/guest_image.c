@@ -12,6 +12,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "boot/machine_build.h"
+#include "guests/abi.h"
+
 int guest_refuse(struct guest_report *report, const char *format, ...)
 {
     va_list args;
@@ -31,19 +34,25 @@ static bool overlaps(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
 static int check_place(const struct boot_vm *vm, const struct boot_segment *s,
                        struct guest_report *report)
 {
-    if (s->gpa > vm->memory || s->mem_size > vm->memory - s->gpa)
+    const uint64_t end = machine_low_end(vm), low = machine_image_min(vm);
+
+    if (s->gpa > end || s->mem_size > end - s->gpa)
         return guest_refuse(report,
                             "its part at %#" PRIx64 " needs %" PRIu64 " KiB and does not fit the "
                             "VM's %" PRIu64 " KiB of memory",
                             s->gpa, s->mem_size >> 10, vm->memory >> 10);
-    if (s->gpa < GUEST_LOW_TABLES_END)
-        return guest_refuse(report, "its part at %#" PRIx64 " lies below %#x, where tables go",
-                            s->gpa, GUEST_LOW_TABLES_END);
-    if (overlaps(s->gpa, s->mem_size, GUEST_VIDEO_HOLE, GUEST_VIDEO_HOLE_END - GUEST_VIDEO_HOLE))
-        return guest_refuse(report,
-                            "its part at %#" PRIx64 " lies over EBDA, video memory or ROMs (%#x "
-                            "to %#x); link it at 0x100000 or above",
-                            s->gpa, GUEST_VIDEO_HOLE, GUEST_VIDEO_HOLE_END - 1);
+    if (s->gpa < low)
+        return guest_refuse(report, "its part at %#" PRIx64 " lies below %#" PRIx64
+                            ", where tables go", s->gpa, low);
+    for (uint32_t i = 0; i < vm->range_count; i++) {
+        const struct boot_range *range = &vm->ranges[i];
+
+        if (range->kind != BOOT_RANGE_RAM && overlaps(s->gpa, s->mem_size, range->gpa, range->size))
+            return guest_refuse(report,
+                                "its part at %#" PRIx64 " lies over EBDA, video memory or ROMs "
+                                "(%#" PRIx64 " to %#" PRIx64 "); link it at 0x100000 or above",
+                                s->gpa, range->gpa, range->gpa + range->size - 1);
+    }
     for (uint32_t i = 0; i < vm->segment_count; i++) {
         const struct boot_segment *other = &vm->segments[i];
 
@@ -69,8 +78,8 @@ int guest_add_segment(struct boot_vm *vm, const struct guest_file *file, uint64_
                             segment.gpa);
     if (segment.mem_size == 0)
         return 0;
-    if (vm->segment_count == BOOT_SEGMENTS_MAX)
-        return guest_refuse(report, "it has more than %d parts", BOOT_SEGMENTS_MAX);
+    if (vm->segment_count == GUEST_IMAGE_SEGMENTS_MAX)
+        return guest_refuse(report, "it has more than %d parts", GUEST_IMAGE_SEGMENTS_MAX);
     result = check_place(vm, &segment, report);
     if (result != 0)
         return result;
@@ -82,7 +91,7 @@ int guest_add_segment(struct boot_vm *vm, const struct guest_file *file, uint64_
 static int digest_flat(struct boot_vm *vm, const struct guest_file *file,
                        struct guest_report *report)
 {
-    struct boot_segment whole = {.gpa = GUEST_FLAT_LOAD_ADDRESS,
+    struct boot_segment whole = {.gpa = MULLION_FLAT_LOAD_ADDRESS,
                                  .size = file->size,
                                  .mem_size = file->size};
 
@@ -90,51 +99,28 @@ static int digest_flat(struct boot_vm *vm, const struct guest_file *file,
         return guest_refuse(report,
                             "it is an ELF file; a flat image is raw bytes for %#x (objcopy "
                             "-O binary makes one), or say kind: multiboot",
-                            GUEST_FLAT_LOAD_ADDRESS);
-    vm->entry = GUEST_FLAT_LOAD_ADDRESS;
+                            MULLION_FLAT_LOAD_ADDRESS);
+    vm->start.rip = MULLION_FLAT_LOAD_ADDRESS;
     return guest_add_segment(vm, file, 0, whole, report);
 }
 
-/* A rough check, exact placing is the kernel's: all parts, initrd and modules within the memory. */
-static int check_total(const struct boot_vm *vm, struct guest_report *report)
-{
-    uint64_t left = vm->memory - GUEST_VIDEO_HOLE_END;
-
-    for (uint32_t i = 0; i < vm->segment_count + vm->module_count + 1; i++) {
-        uint64_t need;
-
-        if (i < vm->segment_count)
-            need = vm->segments[i].gpa < GUEST_VIDEO_HOLE ? 0 : vm->segments[i].mem_size;
-        else if (i < vm->segment_count + vm->module_count)
-            need = vm->modules[i - vm->segment_count].size;
-        else
-            need = vm->initrd.size;
-        if (need > left)
-            return guest_refuse(report,
-                                "it and its modules or initrd do not fit the VM's %" PRIu64
-                                " KiB of memory",
-                                vm->memory >> 10);
-        left -= need;
-    }
-    return 0;
-}
-
-int guest_image_digest(struct boot_vm *vm, const struct guest_file *file,
+int guest_image_digest(struct boot_vm *vm, const struct guest_parts *parts,
                        struct guest_report *report)
 {
     int result = -EINVAL;
 
     memset(report, 0, sizeof(*report));
     vm->segment_count = 0;
-    if (file->size == 0)
+    if (parts->kernel.size == 0)
         return guest_refuse(report, "it is empty");
-    if (vm->memory < GUEST_VIDEO_HOLE_END)
+    if (vm->memory < MACHINE_1M)
         return guest_refuse(report, "a VM needs more than 1 MiB of memory");
+    machine_map(vm);
     if (vm->kind == BOOT_VM_LINUX)
-        result = guest_bzimage(vm, file, report);
+        result = guest_bzimage(vm, parts, report);
     else if (vm->kind == BOOT_VM_MULTIBOOT)
-        result = guest_multiboot(vm, file, report);
+        result = guest_multiboot(vm, &parts->kernel, report);
     else if (vm->kind == BOOT_VM_FLAT)
-        result = digest_flat(vm, file, report);
-    return result != 0 ? result : check_total(vm, report);
+        result = digest_flat(vm, &parts->kernel, report);
+    return result;
 }

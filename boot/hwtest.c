@@ -81,7 +81,7 @@ static int head(const struct bootinfo *info, char *text, size_t size)
                     t.Year, t.Month, t.Day, t.Hour, t.Minute, t.Second, cpu, one.eax,
                     info->cpu_count, info->cpus_from_madt ? "" : " (by the MP Services)",
                     memory_usable(&end) >> 20, firmware, loader_system->FirmwareRevision,
-                    info->rsdp != 0 ? "there" : "missing");
+                    firmware_rsdp() != 0 ? "there" : "missing");
 }
 
 static void write_report(const struct bootinfo *info, const char *log, size_t size)

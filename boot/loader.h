@@ -52,6 +52,9 @@ void *memory_borrow(uint64_t size, const char *what);
 /* One kept page at or below an address. */
 uint64_t memory_keep_below(uint64_t limit, const char *what);
 
+/* The memory map as things stand; the next call, and leaving boot services, change it. */
+const struct boot_mem *memory_map(uint32_t *count);
+
 /* Bytes that will be BOOT_MEM_USABLE, as things stand; *end: the end of the highest entry. */
 uint64_t memory_usable(uint64_t *end);
 
@@ -82,10 +85,11 @@ void file_remove(const char *path);
 /* --- the rest --- */
 
 /* cpus.c: the CPU list, boot CPU first. */
-void cpus_find(struct bootinfo *info);
+struct acpi;
+void cpus_find(struct bootinfo *info, const struct acpi *acpi);
 
-/* firmware.c: RSDP and frame buffer. */
-void firmware_find_rsdp(struct bootinfo *info);
+/* firmware.c: ACPI root pointer (0: none) and frame buffer. */
+uint64_t firmware_rsdp(void);
 void firmware_find_framebuffer(struct bootinfo *info);
 
 /* ramlog.c: the log area that survives a warm reset; what it holds goes to the ESP. */
@@ -106,13 +110,15 @@ uint64_t kernel_load(struct bootinfo *info, uint64_t *link_base);
 /* paging.c: tables as bootinfo.h describes them; returns CR3's value. */
 uint64_t paging_build(const struct bootinfo *info, uint64_t link_base);
 
-/* enter.S: CPUID, the time stamp counter and CR4; and the way into the hypervisor. */
+/* enter.S: CPUID, the time stamp counter, CR4 and I/O ports; and the way into the hypervisor. */
 struct cpuid_result {
     uint32_t eax, ebx, ecx, edx;
 };
 void cpu_id(uint32_t leaf, uint32_t subleaf, struct cpuid_result *result);
 uint64_t cpu_tsc(void);
 uint64_t cpu_cr4(void);
+uint32_t cpu_in32(uint16_t port);
+void cpu_out32(uint16_t port, uint32_t value);
 void enter_kernel(uint64_t cr3, uint64_t stack_top, const struct bootinfo *info, uint64_t entry)
     __attribute__((noreturn));
 

@@ -3,9 +3,13 @@
  * BOOTX64.EFI: collects what the hypervisor needs to know and to have (bootinfo.h), leaves boot
  * services and enters it. Runs in the UEFI loader.
  */
+#include "boot/acpi.h"
 #include "boot/loader.h"
+#include "boot/pci.h"
 
 #define STACK_SIZE       (64u << 10)
+#define CONFIG_ADDRESS   0xcf8u
+#define CONFIG_DATA      0xcfcu
 #define TRAMPOLINE_LIMIT 0x9ffffu /* below the EBDA's and video memory's usual place */
 
 EFI_HANDLE loader_image;
@@ -24,8 +28,35 @@ static struct bootinfo *bootinfo_new(void)
     return info;
 }
 
+/* CPUs, interrupt controllers and clocks. */
+static void find_board(struct bootinfo *info)
+{
+    struct acpi acpi;
+    uint32_t count;
+    const struct boot_mem *map = memory_map(&count);
+
+    acpi_open(&acpi, firmware_rsdp(), map, count);
+    acpi_read_board(&acpi, &info->board);
+    cpus_find(info, &acpi);
+}
+
+/* PCI Local Bus Specification 3.0, 3.2.2.3.2. ECAM would reach more than the first segment group,
+ * which few machines have. */
+static uint32_t config_read(uint32_t address)
+{
+    cpu_out32(CONFIG_ADDRESS, address);
+    return cpu_in32(CONFIG_DATA);
+}
+
+static void config_write(uint32_t address, uint32_t value)
+{
+    cpu_out32(CONFIG_ADDRESS, address);
+    cpu_out32(CONFIG_DATA, value);
+}
+
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
 {
+    static const struct pci_config ports = {config_read, config_write};
     struct bootinfo *info;
     uint64_t entry, link_base, cr3;
     uint8_t *stack;
@@ -39,9 +70,8 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
     memory_prepare_map();
     file_open_volume();
     ramlog_open(info);
-    firmware_find_rsdp(info);
     firmware_find_framebuffer(info);
-    cpus_find(info);
+    find_board(info);
     entry = kernel_load(info, &link_base);
     hwtest_gate(info);
     vms_load(info);
@@ -51,6 +81,8 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
     say("mullion: %u VM%s, starting the hypervisor\n", info->vm_count,
         info->vm_count == 1 ? "" : "s");
     memory_leave_boot_services(info);
+    /* Firmware's drivers, its USB keyboard's among them, have come to their end. */
+    info->bus_masters_stopped = pci_stop_bus_masters(&ports);
     info->tsc_at_exit = cpu_tsc();
     enter_kernel(cr3, (uint64_t)(uintptr_t)(stack + STACK_SIZE), info, entry);
 }

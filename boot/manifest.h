@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "boot/bootinfo.h"
+#include "boot/guest_image.h"
 
 #define MANIFEST_VERSION 1
 #define MANIFEST_SIZE_MAX (64u << 10) /* bytes of manifest text */
@@ -27,7 +28,8 @@ struct manifest_error {
 };
 
 struct manifest_vm {
-    struct boot_vm vm; /* all but what the images decide; module names are the modules' paths */
+    struct boot_vm vm;        /* all but what the images decide */
+    struct guest_parts parts; /* command line, and module names: the modules' paths */
     struct manifest_mark at, cpus_at, memory_at;
     char kernel[MANIFEST_PATH_MAX];
     char initrd[MANIFEST_PATH_MAX]; /* empty: none */

@@ -194,7 +194,7 @@ static int read_initrd(struct reader *r, struct manifest_vm *entry, const struct
 static int read_modules(struct reader *r, struct manifest_vm *entry, const struct key *key,
                         const yaml_node_t *value)
 {
-    struct boot_vm *vm = &entry->vm;
+    struct guest_parts *parts = &entry->parts;
 
     if (value->type != YAML_SEQUENCE_NODE)
         return reader_refuse(r, value, "modules: expected a list of paths, such as [env.txt]");
@@ -203,12 +203,14 @@ static int read_modules(struct reader *r, struct manifest_vm *entry, const struc
         const yaml_node_t *node = yaml_document_get_node(r->document, *item);
         int result;
 
-        if (vm->module_count == BOOT_MODULES_MAX)
-            return reader_refuse(r, node, "modules: a VM has at most %d modules", BOOT_MODULES_MAX);
-        result = read_path(r, key, node, vm->modules[vm->module_count].name, BOOT_MODULE_NAME_MAX);
+        if (parts->module_count == GUEST_MODULES_MAX)
+            return reader_refuse(r, node, "modules: a VM has at most %d modules",
+                                 GUEST_MODULES_MAX);
+        result = read_path(r, key, node, parts->modules[parts->module_count].name,
+                           GUEST_MODULE_NAME_MAX);
         if (result != 0)
             return result;
-        vm->module_count++;
+        parts->module_count++;
     }
     return 0;
 }
@@ -218,9 +220,9 @@ static int read_cmdline(struct reader *r, struct manifest_vm *entry, const struc
 {
     const char *text = reader_string(value);
 
-    if (text == NULL || !value_line(text, BOOT_CMDLINE_MAX))
+    if (text == NULL || !value_line(text, GUEST_CMDLINE_MAX))
         return reader_refuse_value(r, value, key);
-    strcpy(entry->vm.cmdline, text);
+    strcpy(entry->parts.cmdline, text);
     return 0;
 }
 

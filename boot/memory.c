@@ -94,16 +94,23 @@ static uint32_t convert_map(void)
                           map.room);
 }
 
-uint64_t memory_usable(uint64_t *end)
+const struct boot_mem *memory_map(uint32_t *count)
 {
     UINTN key;
-    uint32_t count;
 
     if (EFI_ERROR(read_map(&key)))
         say_fatal("the firmware does not give its memory map");
-    count = convert_map();
-    *end = memmap_end(map.out, count);
-    return memmap_sum(map.out, count, BOOT_MEM_USABLE);
+    *count = convert_map();
+    return map.out;
+}
+
+uint64_t memory_usable(uint64_t *end)
+{
+    uint32_t count;
+    const struct boot_mem *now = memory_map(&count);
+
+    *end = memmap_end(now, count);
+    return memmap_sum(now, count, BOOT_MEM_USABLE);
 }
 
 /*

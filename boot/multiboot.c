@@ -98,7 +98,7 @@ static int add_by_addresses(struct boot_vm *vm, const struct guest_file *file,
                                 "its Multiboot bss_end_addr lies below the end of its data");
         block.mem_size = h->bss_end_addr - h->load_addr;
     }
-    vm->entry = h->entry_addr;
+    vm->start.rip = h->entry_addr;
     return guest_add_segment(vm, file, offset, block, report);
 }
 
@@ -129,7 +129,7 @@ static int add_by_elf(struct boot_vm *vm, const struct guest_file *file,
 
     if (result != 0)
         return result;
-    vm->entry = elf.e_entry;
+    vm->start.rip = elf.e_entry;
     for (unsigned i = 0; i < elf.e_phnum && result == 0; i++) {
         Elf32_Phdr ph;
 
@@ -137,7 +137,7 @@ static int add_by_elf(struct boot_vm *vm, const struct guest_file *file,
         if (ph.p_type != PT_LOAD)
             continue;
         if (!entry_found && elf.e_entry >= ph.p_vaddr && elf.e_entry - ph.p_vaddr < ph.p_memsz) {
-            vm->entry = (uint64_t)ph.p_paddr + (elf.e_entry - ph.p_vaddr);
+            vm->start.rip = (uint64_t)ph.p_paddr + (elf.e_entry - ph.p_vaddr);
             entry_found = true;
         }
         result = guest_add_segment(
@@ -164,8 +164,8 @@ int guest_multiboot(struct boot_vm *vm, const struct guest_file *file, struct gu
         result = add_by_addresses(vm, file, &header, (uint64_t)offset, report);
     else
         result = add_by_elf(vm, file, report);
-    if (result == 0 && !is_in_image(vm, vm->entry))
+    if (result == 0 && !is_in_image(vm, vm->start.rip))
         return guest_refuse(report, "its entry point %#" PRIx64 " is outside what it loads",
-                            vm->entry);
+                            vm->start.rip);
     return result;
 }

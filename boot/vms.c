@@ -5,6 +5,7 @@
 
 #include "boot/guest_image.h"
 #include "boot/loader.h"
+#include "boot/machine_build.h"
 #include "boot/manifest.h"
 
 #define MANIFEST_PATH "\\mullion\\manifest.yaml"
@@ -58,33 +59,40 @@ static const struct file *load(struct loaded **list, const struct manifest_vm *e
     return &item->file;
 }
 
-static void load_module(struct loaded **list, const struct manifest_vm *entry, const char *path,
-                        struct boot_module *module)
+static void load_part(struct loaded **list, const struct manifest_vm *entry, const char *path,
+                        struct guest_file *out)
 {
     const struct file *file = load(list, entry, path);
 
-    module->hpa = (uint64_t)(uintptr_t)file->data;
-    module->size = file->size;
+    *out = (struct guest_file){file->data, file->size, (uint64_t)(uintptr_t)file->data};
 }
 
+static void load_parts(struct loaded **list, struct manifest_vm *entry)
+{
+    struct guest_parts *parts = &entry->parts;
+
+    for (uint32_t i = 0; i < parts->module_count; i++)
+        load_part(list, entry, parts->modules[i].name, &parts->modules[i].file);
+    if (entry->initrd[0] != '\0')
+        load_part(list, entry, entry->initrd, &parts->initrd.file);
+    load_part(list, entry, entry->kernel, &parts->kernel);
+}
+
+/* The machine is described once; the hypervisor copies it whenever the VM is built. */
 static void load_vm(struct loaded **list, struct manifest_vm *entry)
 {
     struct boot_vm *vm = &entry->vm;
     struct guest_report report;
-    const struct file *kernel;
+    struct machine_build build = {.vm = vm, .parts = &entry->parts, .report = &report};
+    int result;
 
-    for (uint32_t i = 0; i < vm->module_count; i++)
-        load_module(list, entry, vm->modules[i].name, &vm->modules[i]);
-    if (entry->initrd[0] != '\0') {
-        load_module(list, entry, entry->initrd, &vm->initrd);
-        strncpy(vm->initrd.name, entry->initrd, sizeof(vm->initrd.name) - 1);
-    }
-    kernel = load(list, entry, entry->kernel);
-    if (guest_image_digest(vm,
-                           &(struct guest_file){.data = kernel->data,
-                                                .size = kernel->size,
-                                                .hpa = (uint64_t)(uintptr_t)kernel->data},
-                           &report) != 0)
+    load_parts(list, entry);
+    build.bytes = memory_keep(MACHINE_TABLES_SIZE, PAGE, "a VM's tables");
+    build.hpa = (uint64_t)(uintptr_t)build.bytes;
+    result = guest_image_digest(vm, &entry->parts, &report);
+    if (result == 0)
+        result = machine_build(&build);
+    if (result != 0)
         say_fatal("%s (VM %s, %s:%u): %s", entry->kernel, vm->name, MANIFEST_PATH, entry->at.line,
                   report.error);
     if (report.note[0] != '\0')

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What hardware-reduced ACPI leaves of the power management block: sleep registers and a generic
- * event device for the power button. Ports, values and sources: drivers/vacpi.h. Runs in root mode.
+ * event device for the power button. Ports and values: boot/machine.h. Runs in root mode.
  */
 #include "drivers/vacpi.h"
 
@@ -10,7 +10,7 @@
 #include "kernel/vdev.h"
 
 struct vacpi {
-    uint8_t events; /* VACPI_GED_STATUS */
+    uint8_t events; /* MACHINE_EVENT_PORT */
     uint32_t presses;
 };
 
@@ -27,7 +27,7 @@ static void sleep_write(struct vdev *dev, uint64_t offset, unsigned size, uint64
     (void)size;
     if (offset != 0 || !(value & VACPI_SLP_EN))
         return;
-    if (type == VACPI_SLP_TYP_S5)
+    if (type == MACHINE_SLEEP_TYPE_S5)
         vm_exit(dev->vm, 0, "power off");
     else if (vm_may_log(dev->vm))
         log_printf("%s: ACPI sleep type %u is not offered\n", dev->vm->name, type);
@@ -40,7 +40,7 @@ static uint64_t ged_read(struct vdev *dev, uint64_t offset, unsigned size)
 
     (void)offset, (void)size;
     acpi->events = 0;
-    vdev_irq(dev, VACPI_GED_GSI, false);
+    vdev_irq(dev, MACHINE_GSI_EVENT, false);
     return events;
 }
 
@@ -54,19 +54,19 @@ static bool vacpi_press(struct vdev *dev)
 {
     struct vacpi *acpi = dev->state;
 
-    acpi->events |= VACPI_GED_POWER_BUTTON;
+    acpi->events |= MACHINE_EVENT_POWER_BUTTON;
     acpi->presses++;
-    vdev_irq(dev, VACPI_GED_GSI, false);
-    vdev_irq(dev, VACPI_GED_GSI, true);
+    vdev_irq(dev, MACHINE_GSI_EVENT, false);
+    vdev_irq(dev, MACHINE_GSI_EVENT, true);
     return true;
 }
 
 static int vacpi_init(struct vdev *dev)
 {
-    int error = vdev_ports(dev, VACPI_SLEEP_CONTROL, 2, sleep_read, sleep_write);
+    int error = vdev_ports(dev, MACHINE_SLEEP_CONTROL_PORT, 2, sleep_read, sleep_write);
 
     if (!error)
-        error = vdev_ports(dev, VACPI_GED_STATUS, 1, ged_read, ged_write);
+        error = vdev_ports(dev, MACHINE_EVENT_PORT, 1, ged_read, ged_write);
     if (!error)
         vdev_power_attach(dev, vacpi_press);
     return error;

@@ -12,9 +12,9 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "boot/machine.h"
 #include "drivers/vlapic.h"
 #include "drivers/vpic.h"
-#include "kernel/machine.h"
 #include "kernel/vdev.h"
 
 /* Direct registers */
@@ -212,7 +212,7 @@ static int vioapic_init(struct vdev *dev)
     if (!state)
         return -ENOMEM;
     lock_init(&ioapic->lock, LOCK_RANK_IRQCHIP, "vioapic");
-    ioapic->id = machine_ioapic_id(dev->vm) << ID_SHIFT;
+    ioapic->id = machine_ioapic_id(dev->vm->vcpu_count) << ID_SHIFT;
     for (unsigned pin = 0; pin < VIOAPIC_PINS; pin++)
         ioapic->redir[pin] = REDIR_MASKED;
     state->ioapic = ioapic;

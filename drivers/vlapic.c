@@ -9,8 +9,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "boot/machine.h"
 #include "drivers/vioapic.h"
-#include "kernel/machine.h"
 #include "kernel/vdev.h"
 
 #define MSR_X2APIC_EOI (MSR_IA32_X2APIC_BASE + (LAPIC_EOI >> 4))

@@ -4,7 +4,7 @@
  * control port A (0x92) on the PC. Source: Intel ICH data sheet, "RST_CNT" and "PORT92". A20 is
  * always open: nobody has needed the 8086's wrap-around since. Runs in root mode.
  */
-#include "drivers/vacpi.h"
+#include "boot/machine.h"
 #include "kernel/vdev.h"
 
 #define PORT_A 0x92
@@ -39,7 +39,7 @@ static void reset_write(struct vdev *dev, uint64_t offset, unsigned size, uint64
 
 static int reset_init(struct vdev *dev)
 {
-    return vdev_ports(dev, VACPI_RESET_PORT, 1, reset_read, reset_write);
+    return vdev_ports(dev, MACHINE_RESET_PORT, 1, reset_read, reset_write);
 }
 
 static const struct vdev_type vreset = {

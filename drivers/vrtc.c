@@ -6,11 +6,11 @@
  */
 #include <stdio.h>
 
+#include "boot/machine.h"
 #include "drivers/bytewise.h"
 #include "drivers/vrtc.h"
 #include "drivers/vrtc_calendar.h"
 
-#define RTC_PORT 0x70
 #define RTC_INDEX_MASK 0x7Fu /* bit 7 of the index port masks NMI on a PC; here nothing does */
 
 #define A_UIP 0x80u
@@ -219,7 +219,7 @@ static int rtc_init(struct vdev *dev)
     rtc->ram[RTC_D] = D_VRT;
     rtc_fill_cmos(rtc, dev->vm->memory);
     rtc_events_init(dev);
-    return vdev_ports(dev, RTC_PORT, 2, rtc_ports_read, rtc_ports_write);
+    return vdev_ports(dev, MACHINE_RTC_PORT, MACHINE_RTC_PORTS, rtc_ports_read, rtc_ports_write);
 }
 
 static void rtc_describe(struct vdev *dev, char *buffer, size_t size)

@@ -5,7 +5,6 @@
 
 #include "kernel/vdev.h"
 
-#define RTC_GSI 8
 #define RTC_RAM 128
 
 enum rtc_register {

@@ -4,6 +4,7 @@
  * "Interrupts". Flags are computed from guest time when somebody looks; the timer only runs for
  * those that shall interrupt. Runs in root mode.
  */
+#include "boot/machine.h"
 #include "drivers/vrtc.h"
 
 #define ALARM_ANY 0xC0u
@@ -100,7 +101,7 @@ void rtc_update(struct vdev *dev)
         rtc->ram[RTC_C] |= C_IRQF;
     else
         rtc->ram[RTC_C] &= (uint8_t)~C_IRQF;
-    vdev_irq(dev, RTC_GSI, rtc->ram[RTC_C] & C_IRQF);
+    vdev_irq(dev, MACHINE_GSI_RTC, rtc->ram[RTC_C] & C_IRQF);
     rtc_arm(dev, now_ns);
 }
 

@@ -6,12 +6,11 @@
  */
 #include <stdio.h>
 
+#include "boot/machine.h"
 #include "drivers/bytewise.h"
 #include "drivers/vuart_regs.h"
 #include "kernel/vdev.h"
 
-#define UART_PORT 0x3F8
-#define UART_GSI 4
 #define UART_FIFO 16
 
 struct uart {
@@ -57,7 +56,7 @@ static void uart_update(struct vdev *dev)
     const struct uart *uart = dev->state;
     bool gate = (uart->mcr & (MCR_OUT2 | MCR_LOOP)) == MCR_OUT2;
 
-    vdev_irq(dev, UART_GSI, gate && uart_cause(uart) != IIR_NONE);
+    vdev_irq(dev, MACHINE_GSI_COM1, gate && uart_cause(uart) != IIR_NONE);
 }
 
 static bool uart_push(struct uart *uart, uint8_t byte)
@@ -269,7 +268,8 @@ static int uart_init(struct vdev *dev)
     uart->dll = 1; /* 115200 baud */
     uart->modem = uart_modem_lines(uart);
     vdev_console_attach(dev, uart_input);
-    return vdev_ports(dev, UART_PORT, UART_REGISTERS, uart_ports_read, uart_ports_write);
+    return vdev_ports(dev, MACHINE_COM1_PORT, MACHINE_COM1_PORTS, uart_ports_read,
+                      uart_ports_write);
 }
 
 static void uart_describe(struct vdev *dev, char *buffer, size_t size)

@@ -2,7 +2,6 @@
 /* Host I/O APICs (root mode). Intel 82093AA data sheet, chapter 3. */
 #include "kernel/ioapic.h"
 
-#include "kernel/acpi.h"
 #include "kernel/hostmap.h"
 #include "kernel/log.h"
 #include "kernel/x86.h"
@@ -25,8 +24,9 @@ struct ioapic {
     uint32_t inputs;
 };
 
-static struct ioapic ioapics[ACPI_IOAPICS_MAX];
+static struct ioapic ioapics[BOOT_IOAPICS_MAX];
 static unsigned ioapic_count;
+static const struct boot_board *board;
 
 static uint32_t ioapic_read(const struct ioapic *io, uint32_t reg)
 {
@@ -57,13 +57,12 @@ static void ioapic_add(hpa_t hpa, uint32_t gsi_base)
     ioapic_count++;
 }
 
-void ioapic_init(void)
+void ioapic_init(const struct boot_board *found)
 {
-    const struct acpi_irqs *irqs = acpi_irqs();
-
-    for (unsigned i = 0; i < irqs->ioapic_count; i++)
-        ioapic_add(irqs->ioapics[i].hpa, irqs->ioapics[i].gsi_base);
-    if (irqs->ioapic_count == 0)
+    board = found;
+    for (unsigned i = 0; i < board->ioapic_count; i++)
+        ioapic_add(board->ioapics[i].hpa, board->ioapics[i].gsi_base);
+    if (board->ioapic_count == 0)
         ioapic_add(IOAPIC_USUAL_BASE, 0);
     if (ioapic_count == 0)
         log_printf("no I/O APIC: devices are polled\n");
@@ -79,12 +78,12 @@ static const struct ioapic *ioapic_of(uint32_t gsi)
 
 bool ioapic_has_isa(unsigned isa)
 {
-    return isa < ACPI_ISA_IRQS && ioapic_of(acpi_irqs()->isa[isa].gsi);
+    return isa < BOOT_ISA_IRQS && ioapic_of(board->isa[isa].gsi);
 }
 
 void ioapic_route_isa(unsigned isa, unsigned vector, uint32_t apic_id)
 {
-    const struct acpi_isa_irq *irq = &acpi_irqs()->isa[isa];
+    const struct boot_isa_irq *irq = &board->isa[isa];
     const struct ioapic *io = ioapic_of(irq->gsi);
 
     if (!io)

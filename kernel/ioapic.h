@@ -3,10 +3,11 @@
 #ifndef KERNEL_IOAPIC_H
 #define KERNEL_IOAPIC_H
 
+#include "boot/bootinfo.h"
 #include "kernel/types.h"
 
 /* Finds them and masks all their inputs. After hostmap_activate(). */
-void ioapic_init(void);
+void ioapic_init(const struct boot_board *board);
 /* Does an input exist for this ISA interrupt (0-15)? */
 bool ioapic_has_isa(unsigned isa);
 /* Unmasks it, with the polarity and trigger that firmware gives; physical destination. */

@@ -45,7 +45,7 @@ static void irq_timer(void *arg)
     time_interrupt();
 }
 
-void irq_init(void)
+void irq_init(const struct boot_board *board)
 {
     x86_out8(PIC1_DATA, PIC_MASK_ALL);
     x86_out8(PIC2_DATA, PIC_MASK_ALL);
@@ -54,7 +54,7 @@ void irq_init(void)
     irq_slots[IRQ_VECTOR_TIMER] = (struct irq_slot){irq_timer, NULL, "timer"};
     lapic_init();
     lapic_init_cpu();
-    ioapic_init();
+    ioapic_init(board);
 }
 
 int irq_alloc(const char *name, irq_fn *fn, void *arg)

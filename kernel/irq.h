@@ -6,6 +6,7 @@
 #ifndef KERNEL_IRQ_H
 #define KERNEL_IRQ_H
 
+#include "boot/bootinfo.h"
 #include "kernel/types.h"
 
 enum irq_vector {
@@ -22,7 +23,7 @@ typedef void irq_fn(void *arg);
 
 /* Host interrupt controllers: masks the 8259s, sets up the boot CPU's local APIC and finds I/O
  * APICs. After hostmap_activate(). */
-void irq_init(void);
+void irq_init(const struct boot_board *board);
 
 /* Takes a vector for a device. The vector, or -ENOSPC. On the boot CPU, at start-up. */
 int irq_alloc(const char *name, irq_fn *fn, void *arg);

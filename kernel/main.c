@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Start-up of root mode: the table of contents. */
 #include "boot/bootinfo.h"
-#include "kernel/acpi.h"
 #include "kernel/backend.h"
 #include "kernel/cpu.h"
 #include "kernel/desc.h"
@@ -34,10 +33,11 @@ static void check_contract(const struct bootinfo *boot)
               boot->version, boot->size, BOOTINFO_VERSION, sizeof *boot);
 }
 
-static void print_banner(void)
+static void print_banner(const struct bootinfo *boot)
 {
     log_printf("Mullion: %u of %u CPUs, TSC %lu.%03lu MHz, warp %lu\n", smp_online(), cpu_count(),
                time_tsc_hz() / 1000000, time_tsc_hz() / 1000 % 1000, tsc_sync_warp());
+    log_printf("PCI: %u bus masters switched off\n", boot->bus_masters_stopped);
 }
 
 static void start_virtualisation(void)
@@ -56,7 +56,7 @@ static void kernel_start(void *arg)
 
     desc_load(this_cpu(), true); /* interrupt stacks */
     mce_init_cpu();              /* machine checks */
-    irq_init();                  /* interrupt controllers */
+    irq_init(&boot->board);      /* interrupt controllers */
     time_init_timer();           /* one-shot timer */
     rtc_init();                  /* date */
     hostcon_set_fb(&boot->fb);
@@ -64,7 +64,7 @@ static void kernel_start(void *arg)
     smp_start(boot);             /* other CPUs */
     hostmap_check();             /* W^X */
     hostcon_start();             /* queued output */
-    print_banner();
+    print_banner(boot);
     start_virtualisation();      /* backend, exits */
     manifest_init(boot);         /* guests */
     smp_release();               /* let go */
@@ -86,8 +86,7 @@ void kernel_main(hpa_t bootinfo)
     log_init(boot);              /* lasting log */
     option_init(boot);           /* boot options */
     smp_init(boot);              /* CPU records */
-    acpi_init(boot);             /* firmware tables */
-    time_init();                 /* TSC rate */
+    time_init(&boot->board);     /* TSC rate */
     hostmap_init(boot);          /* own tables */
     hostmap_activate();
     smp_setup_cpu();             /* control registers */

@@ -28,13 +28,13 @@ static uint64_t time_claimed_hz(void)
     return r.eax ? (uint64_t)r.ecx * r.ebx / r.eax : 0;
 }
 
-void time_init(void)
+void time_init(const struct boot_board *board)
 {
     const struct time_ref *ref;
     uint64_t measured = 0;
     uint64_t claimed = time_claimed_hz();
 
-    for (unsigned n = 0; !measured && (ref = time_ref_get(n)); n++)
+    for (unsigned n = 0; !measured && (ref = time_ref_get(board, n)); n++)
         measured = time_ref_measure(ref);
     tsc_hz = time_choose_hz(measured, claimed);
     if (!tsc_hz)

@@ -3,6 +3,7 @@
 #ifndef KERNEL_TIME_H
 #define KERNEL_TIME_H
 
+#include "boot/bootinfo.h"
 #include "kernel/types.h"
 
 #ifdef MULLION_HOST_TEST
@@ -16,8 +17,8 @@ static inline uint64_t time_tsc(void)
 }
 #endif
 
-/* Calibrates the TSC; after acpi_init(), before hostmap_activate(). At most 20 ms. */
-void time_init(void);
+/* Calibrates the TSC; before hostmap_activate(). At most 20 ms. */
+void time_init(const struct boot_board *board);
 /* Calibrates the local APIC's timer where there is no TSC deadline; after irq_init(). */
 void time_init_timer(void);
 /* The timer's interrupt; called by kernel/irq.c. */

@@ -5,7 +5,6 @@
  */
 #include "kernel/time_ref.h"
 
-#include "kernel/acpi.h"
 #include "kernel/page.h"
 #include "kernel/time.h"
 #include "kernel/x86.h"
@@ -31,14 +30,16 @@
 #define MEASURE_TRIES       5
 #define MEASURE_READS       1000
 
+static const struct boot_board *board;
+
 static uint32_t pm_timer_read(void)
 {
-    return x86_in32(acpi_clocks()->pm_timer);
+    return x86_in32((uint16_t)board->pm_timer);
 }
 
 static uint32_t hpet_read(void)
 {
-    return x86_mmio_read32((char *)page_ptr(acpi_clocks()->hpet) + HPET_COUNTER);
+    return x86_mmio_read32((char *)page_ptr(board->hpet) + HPET_COUNTER);
 }
 
 /* It counts down. */
@@ -53,14 +54,14 @@ static uint32_t pit_read(void)
 static bool pm_timer_start(struct time_ref *ref)
 {
     *ref = (struct time_ref){"ACPI PM timer", PM_TIMER_HZ, PM_TIMER_MASK, pm_timer_read};
-    return acpi_clocks()->pm_timer != 0;
+    return board->pm_timer != 0;
 }
 
 static bool hpet_start(struct time_ref *ref)
 {
-    if (!acpi_clocks()->hpet)
+    if (!board->hpet)
         return false;
-    char *base = page_ptr(acpi_clocks()->hpet);
+    char *base = page_ptr(board->hpet);
     uint32_t period = x86_mmio_read32(base + HPET_PERIOD);
     if (period == 0 || period == UINT32_MAX)
         return false;
@@ -82,11 +83,12 @@ static bool pit_start(struct time_ref *ref)
     return true;
 }
 
-const struct time_ref *time_ref_get(unsigned n)
+const struct time_ref *time_ref_get(const struct boot_board *found, unsigned n)
 {
     static bool (*const starts[])(struct time_ref * ref) = {pm_timer_start, hpet_start, pit_start};
     static struct time_ref ref;
 
+    board = found;
     for (unsigned i = 0; i < ARRAY_SIZE(starts); i++)
         if (starts[i](&ref) && n-- == 0)
             return &ref;

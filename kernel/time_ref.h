@@ -3,6 +3,7 @@
 #ifndef KERNEL_TIME_REF_H
 #define KERNEL_TIME_REF_H
 
+#include "boot/bootinfo.h"
 #include "kernel/types.h"
 
 struct time_ref {
@@ -13,7 +14,7 @@ struct time_ref {
 };
 
 /* The n-th best clock of this machine, made ready to be read; NULL: there are no more. */
-const struct time_ref *time_ref_get(unsigned n);
+const struct time_ref *time_ref_get(const struct boot_board *board, unsigned n);
 
 /* Ticks of the TSC in a second as measured against *ref; 0: the clock stands still. */
 uint64_t time_ref_measure(const struct time_ref *ref);

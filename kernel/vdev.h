@@ -15,6 +15,13 @@
 
 enum machine { MACHINE_LINUX = 1, MACHINE_PC = 2, MACHINE_FLAT = 4, MACHINE_ANY = 7 };
 
+/* The machine that a kind of guest gets (enum boot_vm_kind). */
+static inline enum machine machine_of(uint32_t kind)
+{
+    return kind == BOOT_VM_LINUX ? MACHINE_LINUX : kind == BOOT_VM_MULTIBOOT ? MACHINE_PC
+                                                                             : MACHINE_FLAT;
+}
+
 struct vdev;
 
 #define VDEV_ORDER_MAX 3u

@@ -5,8 +5,8 @@
  *   vm_create -> READY -> vm_start -> RUNNING -> (guest ends, fails or is killed) -> ENDED
  *   -> vm_start builds it anew, or vm_destroy removes it.
  *
- * vm_create makes, in this order: the map and its RAM (machine_map), vCPUs, devices (their init
- * sees vm->vcpus), and loads the guest (machine_load).
+ * vm_create makes, in this order: the map and its RAM, vCPUs, devices (their init sees
+ * vm->vcpus), and loads the guest (kernel/vm_load.c).
  *
  * When a VM ends, its memory, vCPUs and devices are given back at once; the record with its
  * status and statistics stays until vm_destroy. Life-cycle calls run on CPU 0.
@@ -31,16 +31,18 @@ enum vm_end {
     VM_END_KILLED,   /* by the monitor */
 };
 
-/* One region of guest-physical space. The map is the single source for the E820 map, the nested
- * tables, the ACPI tables and the decoder. */
-enum gp_type { GP_RAM = 1, GP_RESERVED_RAM /* tables of ours */, GP_MMIO };
+/* One region of guest-physical space, from the loader's map (struct boot_range), which is the
+ * single source for the guest's tables, the nested tables and the decoder. */
+enum gp_type {
+    GP_RAM = BOOT_RANGE_RAM,
+    GP_RESERVED_RAM = BOOT_RANGE_FIRMWARE,
+    GP_MMIO = BOOT_RANGE_DEVICES,
+};
 struct gp_region {
     gpa_t base;
     uint64_t size;
     uint32_t type; /* enum gp_type */
-    const char *name;
 };
-#define GP_REGIONS_MAX 16
 
 /*
  * The controller that a vCPU's interrupts come from; set by drivers/vlapic.c, which is created
@@ -76,7 +78,7 @@ struct intc_ops {
     int (*cr8_write)(struct vcpu *vcpu, uint64_t value);
     /* The vCPU got INIT (IA32_APIC_BASE and so the x2APIC mode stay). Not called at creation. */
     void (*reset)(struct vcpu *vcpu);
-    /* Leaves the controller as firmware would; for machine_load, before the vCPU ever ran. */
+    /* Leaves the controller as firmware would; for vm_load, before the vCPU ever ran. */
     void (*handoff)(struct vcpu *vcpu, enum intc_handoff how);
     /* APIC virtualisation: EOI of a level-triggered vector; register at `offset` was written. */
     void (*eoi_exit)(struct vcpu *vcpu, uint8_t vector);
@@ -97,7 +99,7 @@ struct vm {
 
     struct lock lock;              /* devices, buses, map; rank LOCK_RANK_VM */
     struct pt nested;
-    struct gp_region map[GP_REGIONS_MAX];
+    struct gp_region map[BOOT_RANGES_MAX];
     uint32_t map_count;
     uint64_t memory;               /* RAM in bytes */
     hpa_t spare;                   /* clean pages at hand for its next faults; kernel/gmem.c */
@@ -153,6 +155,11 @@ int vm_destroy(struct vm *vm);
 /* Parts of the above, for kernel/vm_life.c: gives the VM all that it runs on, takes it back. */
 int vm_build(struct vm *vm);
 void vm_unbuild(struct vm *vm);
+/* kernel/vm_load.c: before RAM is given, the map and vm->memory; after RAM, vCPUs and devices
+ * exist, the guest and vCPU 0's registers (on vCPU 0's CPU; vm_start makes it runnable, the others
+ * wait for SIPI). -EINVAL, -EFAULT, -ENOMEM; the reason is in the log. */
+int vm_load_map(struct vm *vm);
+int vm_load(struct vm *vm);
 /* A vCPU of a stopping VM has left its loop for good. On its CPU; the last one ends the VM. */
 void vm_vcpu_left(struct vcpu *vcpu);
 
@@ -176,8 +183,8 @@ void *vm_alloc(struct vm *vm, size_t size);
 void *vm_page_alloc(void);
 void vm_page_free(void *page);
 
-/* Adds a region; -EINVAL when it overlaps another or is misaligned. */
-int vm_map_add(struct vm *vm, gpa_t base, uint64_t size, enum gp_type type, const char *name);
+/* Adds a region; -EINVAL when it overlaps another, is misaligned or of no known type. */
+int vm_map_add(struct vm *vm, gpa_t base, uint64_t size, uint32_t type);
 const struct gp_region *vm_map_find(const struct vm *vm, gpa_t gpa);
 /* Gives back what vm_alloc gave, as a whole. */
 void vm_arena_free(struct vm *vm);

@@ -6,17 +6,17 @@
 #include "kernel/page.h"
 #include "kernel/vm.h"
 
-int vm_map_add(struct vm *vm, gpa_t base, uint64_t size, enum gp_type type, const char *name)
+int vm_map_add(struct vm *vm, gpa_t base, uint64_t size, uint32_t type)
 {
-    if (!size || (base | size) % PAGE_SIZE || base + size < base)
+    if (type < GP_RAM || type > GP_MMIO || !size || (base | size) % PAGE_SIZE || base + size < base)
         return -EINVAL;
-    if (vm->map_count == GP_REGIONS_MAX)
+    if (vm->map_count == BOOT_RANGES_MAX)
         return -ENOSPC;
     for (uint32_t i = 0; i < vm->map_count; i++) {
         if (base < vm->map[i].base + vm->map[i].size && vm->map[i].base < base + size)
             return -EINVAL;
     }
-    vm->map[vm->map_count++] = (struct gp_region){ base, size, type, name };
+    vm->map[vm->map_count++] = (struct gp_region){ base, size, type };
     return 0;
 }
 

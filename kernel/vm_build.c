@@ -4,7 +4,6 @@
 
 #include "kernel/gmem.h"
 #include "kernel/log.h"
-#include "kernel/machine.h"
 #include "kernel/page.h"
 #include "kernel/policy.h"
 #include "kernel/sched.h"
@@ -14,7 +13,7 @@
 
 static int create_devices(struct vm *vm)
 {
-    unsigned machine = machine_of(vm);
+    unsigned machine = machine_of(vm->config->kind);
 
     for (unsigned order = 0; order <= VDEV_ORDER_MAX; order++) {
         SET_FOREACH(p, vdev) {
@@ -67,7 +66,7 @@ static int create_vcpus(struct vm *vm)
 /* Runs on vCPU 0's CPU, which is what setting registers needs. */
 static void load_guest(struct vcpu *v, void *arg)
 {
-    *(int *)arg = machine_load(v->vm);
+    *(int *)arg = vm_load(v->vm);
 }
 
 static int load_on_cpu(struct vm *vm)
@@ -93,7 +92,7 @@ int vm_build(struct vm *vm)
     int err;
 
     vm->tsc_offset = 0 - start;
-    if ((err = apicv_decide(vm)) || (err = machine_map(vm)) ||
+    if ((err = apicv_decide(vm)) || (err = vm_load_map(vm)) ||
         (err = pt_init(&vm->nested, backend->nested_format())))
         return err;
     if ((err = backend->vm_init(vm)) || (err = gmem_give_all(vm)) || (err = create_vcpus(vm)) ||

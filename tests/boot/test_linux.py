@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Debian's stock kernel up to a shell that answers, and down again by poweroff."""
+"""Debian's stock kernel up to a shell that answers, and down again by poweroff; the tutor."""
 
 from lib.room import LINUX, TUTOR, on, seconds
 
@@ -77,3 +77,24 @@ def test_beside_the_tutor(room):
     machine.expect("tutor", r"^still here", 60)
     machine.send("exit 0\r")
     ended(machine, "tutor")
+
+
+def reads_its_module(machine):
+    machine.expect("tutor", r"^tutor: hello from a Multiboot kernel, 65148 KiB", BOOT_SECONDS)
+    machine.expect("tutor", "tutor> ", 60)
+    machine.send("\x011cat env.txt\r")
+    machine.expect("tutor", r"^course=operating systems", 60)
+
+
+@seconds(200)
+def test_tutor_started_again(room):
+    """The VM is built anew: memory, tables and modules are what they were at first."""
+    alone = "version: 1\nvms:\n" + BESIDE.format(cpus="[1]")
+    machine = room.boot(alone + "    modules: [env.txt]\n", TUTOR)
+    reads_its_module(machine)
+    machine.send("reboot\r")
+    machine.expect("log", "tutor: ended: reset control register", 60)
+    machine.send("\x01mstart tutor\r")
+    reads_its_module(machine)
+    machine.send("exit 0\r")
+    machine.wait(lambda: machine.event("end", vm="tutor", end="exit"), 60, "the second end")

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Start-up on several CPU models: able ones run a guest, others are refused, the reason named."""
 
+import re
+
 from lib.report import ROOT
 from lib.room import on, seconds
 
@@ -28,6 +30,8 @@ def refused_on(room, model, *patterns):
 def test_all_features(room):
     log = runs_on(room, None)
     assert "Mullion: 2 of 2 CPUs" in log, log
+    # the disk that the loader came from
+    assert re.search(r"PCI: [1-9]\d* bus masters switched off", log), log
 
 
 @seconds(120)

@@ -18,7 +18,7 @@ static void check_vm(const struct manifest_vm *entry)
 
     if (vm->vcpu_count == 0 || vm->vcpu_count > BOOT_VCPUS_MAX || vm->memory == 0 ||
         vm->memory % 4096 != 0 || entry->at.line == 0 || vm->name[0] == '\0' ||
-        memchr(vm->cmdline, '\0', sizeof(vm->cmdline)) == NULL)
+        memchr(entry->parts.cmdline, '\0', sizeof(entry->parts.cmdline)) == NULL)
         abort();
     for (unsigned i = 0; vm->exclusive && i < vm->vcpu_count; i++) {
         if (vm->cpus[i] == 0)

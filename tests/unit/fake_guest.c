@@ -166,7 +166,7 @@ void fake_create(uint64_t memory, uint32_t backing)
         fake.vm.vcpus[i] = &fake.vcpus[i];
     }
     fake.regs[VREG_RFLAGS] = RFLAGS_FIXED1;
-    fake.vm.map[fake.vm.map_count++] = (struct gp_region){ 0, memory, GP_RAM, "RAM" };
+    fake.vm.map[fake.vm.map_count++] = (struct gp_region){ 0, memory, GP_RAM };
     assert_int_equal(pt_init(&fake.vm.nested, &ept_format), 0);
     assert_int_equal(gmem_give_all(&fake.vm), 0);
     assert_int_equal(iobus_add(&fake.vm.mmio, FAKE_MMIO, PAGE_SIZE, NULL, device_read,

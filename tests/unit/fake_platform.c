@@ -22,21 +22,6 @@
 struct fake fake;
 uint64_t fake_tsc;
 
-static void fake_set_segment(struct vcpu *vcpu, enum vseg seg, const struct vsegment *in)
-{
-    assert_ptr_equal(vcpu, &fake.vcpus[0]);
-    fake.segments[seg] = *in;
-}
-
-static const struct backend fake_backend = { .name = "fake", .set_segment = fake_set_segment };
-const struct backend *backend = &fake_backend;
-
-void vcpu_set(struct vcpu *vcpu, enum vreg reg, uint64_t value)
-{
-    assert_ptr_equal(vcpu, &fake.vcpus[0]);
-    fake.regs[reg] = value;
-}
-
 void vcpu_request(struct vcpu *vcpu, uint32_t requests)
 {
     fake.kicks++;
@@ -128,11 +113,11 @@ void vm_page_free(void *page)
     page_zfree(page);
 }
 
-int vm_map_add(struct vm *vm, gpa_t base, uint64_t size, enum gp_type type, const char *name)
+int vm_map_add(struct vm *vm, gpa_t base, uint64_t size, uint32_t type)
 {
-    assert_true(vm->map_count < GP_REGIONS_MAX);
+    assert_true(vm->map_count < BOOT_RANGES_MAX);
     assert_true(size > 0 && (base | size) % PAGE_SIZE == 0);
-    vm->map[vm->map_count++] = (struct gp_region){ base, size, type, name };
+    vm->map[vm->map_count++] = (struct gp_region){ base, size, type };
     return 0;
 }
 
@@ -185,7 +170,7 @@ int vpic_acknowledge(struct vm *vm)
 void fake_create(enum boot_vm_kind kind, uint32_t vcpus, uint64_t memory)
 {
     fake_destroy();
-    host_pages_init(FAKE_IMAGES_SIZE, FAKE_PAGES_SIZE);
+    host_pages_init(PAGE_2M, FAKE_PAGES_SIZE);
     while (page_scrub_step())
         ;
     fake.ram = mmap(NULL, FAKE_RAM_MAX, PROT_READ | PROT_WRITE,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A VM for tests of interrupt controllers and machines (build host): guest RAM in an array, vCPUs
+ * A VM for tests of interrupt controllers (build host): guest RAM in an array, vCPUs
  * that only record what is asked of them, a clock that stands still until the test moves it.
  */
 #ifndef TESTS_UNIT_FAKE_PLATFORM_H
@@ -10,8 +10,7 @@
 #include "kernel/apicv.h"
 #include "kernel/vdev.h"
 
-#define FAKE_IMAGES_SIZE (16ull << 20) /* host-physical memory from 0 up, for guest images */
-#define FAKE_PAGES_SIZE (4ull << 20)   /* above it, what page_alloc gives */
+#define FAKE_PAGES_SIZE (4ull << 20) /* what page_alloc gives */
 #define FAKE_RAM_MAX (1ull << 36)
 
 /* What a processor with APIC virtualisation was told of a vCPU. */
@@ -30,8 +29,6 @@ struct fake {
     struct vdev devices[16];
     unsigned device_count;
     uint8_t *ram; /* guest-physical space, sparse */
-    uint64_t regs[VREG_COUNT]; /* of vCPU 0 */
-    struct vsegment segments[VSEG_COUNT];
     unsigned kicks;    /* calls of vcpu_request */
     int pic_vector;    /* what the PIC answers; -1: no PIC */
     uint32_t pic_lines;

@@ -48,10 +48,10 @@ WEAK void *vm_alloc(struct vm *vm, size_t size)
     return page_zalloc();
 }
 
-WEAK int vm_map_add(struct vm *vm, gpa_t base, uint64_t size, enum gp_type type, const char *name)
+WEAK int vm_map_add(struct vm *vm, gpa_t base, uint64_t size, uint32_t type)
 {
-    assert_true(vm->map_count < GP_REGIONS_MAX);
-    vm->map[vm->map_count++] = (struct gp_region){ base, size, type, name };
+    assert_true(vm->map_count < BOOT_RANGES_MAX);
+    vm->map[vm->map_count++] = (struct gp_region){ base, size, type };
     return 0;
 }
 

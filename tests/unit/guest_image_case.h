@@ -12,13 +12,16 @@
 
 #include <cmocka.h>
 
-#include "boot/guest_image.h"
+#include "boot/machine_build.h"
 
 #define MIB (1ull << 20)
 #define HPA 0x12340000ull
 
 static struct boot_vm vm;
+static struct guest_parts parts;
 static struct guest_report report;
+static uint32_t image_segments; /* those that come first */
+static _Alignas(16) uint8_t tables[MACHINE_TABLES_SIZE];
 static uint8_t image[0x10000];
 
 static inline void put(size_t offset, uint64_t value, unsigned bytes)
@@ -30,11 +33,17 @@ static inline void put(size_t offset, uint64_t value, unsigned bytes)
 static inline int digest(size_t size)
 {
     uint8_t *copy = malloc(size > 0 ? size : 1);
+    struct machine_build build = {.vm = &vm, .parts = &parts, .report = &report, .bytes = tables};
     int result;
 
     assert_non_null(copy);
     memcpy(copy, image, size);
-    result = guest_image_digest(&vm, &(struct guest_file){copy, size, HPA}, &report);
+    memset(tables, 0, sizeof(tables));
+    parts.kernel = (struct guest_file){copy, size, HPA};
+    result = guest_image_digest(&vm, &parts, &report);
+    image_segments = vm.segment_count;
+    if (result == 0)
+        result = machine_build(&build);
     free(copy);
     return result;
 }
@@ -56,8 +65,10 @@ static inline void accepted(size_t size)
 static inline void vm_reset(uint32_t kind, uint64_t memory)
 {
     memset(&vm, 0, sizeof(vm));
+    memset(&parts, 0, sizeof(parts));
     memset(image, 0, sizeof(image));
     vm.kind = kind;
+    vm.vcpu_count = 1;
     vm.memory = memory;
 }
 

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* ACPI tables as firmware should not make them (build host). */
-/* sources: kernel/acpi.c kernel/acpi_tables.c kernel/page.c tests/unit/host_stubs.c */
+/* sources: boot/acpi.c boot/acpi_board.c */
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <cmocka.h>
 
-#include "kernel/acpi.h"
-#include "kernel/page.h"
-#include "tests/unit/host_stubs.h"
+#include "boot/acpi.h"
 
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define MEMORY (1u << 20)
-#define MAP    0x1000
 #define RSDP   0x2000
 #define XSDT   0x3000
 #define RSDT   0x4000
@@ -21,21 +21,36 @@
 #define HPET   0x7000
 #define END    0x10000 /* of the memory that the map knows */
 
-static struct bootinfo boot;
+static uint8_t *memory; /* below 4 GiB, where the RSDT can point to */
+static struct boot_mem map[2];
+static uint64_t rsdp;
+static struct boot_board board;
+static struct acpi acpi;
 
-static void put(hpa_t hpa, const void *data, size_t size)
+static void acpi_init(void)
 {
-    memcpy(page_ptr(hpa), data, size);
+    acpi_open(&acpi, rsdp, map, ARRAY_SIZE(map));
+    acpi_read_board(&acpi, &board);
 }
 
-static void put64(hpa_t hpa, uint64_t value, size_t size)
+static uint64_t address(uint64_t offset)
+{
+    return (uint64_t)(uintptr_t)memory + offset;
+}
+
+static void put(uint64_t hpa, const void *data, size_t size)
+{
+    memcpy(memory + hpa, data, size);
+}
+
+static void put64(uint64_t hpa, uint64_t value, size_t size)
 {
     put(hpa, &value, size);
 }
 
-static uint8_t sum(hpa_t hpa, size_t size)
+static uint8_t sum(uint64_t hpa, size_t size)
 {
-    const uint8_t *bytes = page_ptr(hpa);
+    const uint8_t *bytes = memory + hpa;
     uint8_t total = 0;
 
     while (size--)
@@ -43,20 +58,20 @@ static uint8_t sum(hpa_t hpa, size_t size)
     return total;
 }
 
-static void seal(hpa_t hpa, size_t size, size_t at)
+static void seal(uint64_t hpa, size_t size, size_t at)
 {
     put64(hpa + at, 0, 1);
     put64(hpa + at, (uint8_t)-sum(hpa, size), 1);
 }
 
-static void seal_table(hpa_t hpa)
+static void seal_table(uint64_t hpa)
 {
-    seal(hpa, ((struct acpi_header *)page_ptr(hpa))->length, 9);
+    seal(hpa, ((struct acpi_header *)(void *)(memory + hpa))->length, 9);
 }
 
-static void make_table(hpa_t hpa, const char *signature, uint32_t length)
+static void make_table(uint64_t hpa, const char *signature, uint32_t length)
 {
-    memset(page_ptr(hpa), 0, length);
+    memset(memory + hpa, 0, length);
     put(hpa, signature, 4);
     put64(hpa + 4, length, 4);
     seal_table(hpa);
@@ -80,28 +95,30 @@ static void make_roots(void)
 {
     put(RSDP, "RSD PTR ", 8);
     put64(RSDP + 15, 2, 1);
-    put64(RSDP + 16, RSDT, 4);
+    put64(RSDP + 16, address(RSDT), 4);
     put64(RSDP + 20, 36, 4);
-    put64(RSDP + 24, XSDT, 8);
+    put64(RSDP + 24, address(XSDT), 8);
     seal(RSDP, 20, 8);
     make_table(XSDT, "XSDT", 36 + 24);
-    put64(XSDT + 36, MADT, 8);
-    put64(XSDT + 44, FADT, 8);
-    put64(XSDT + 52, HPET, 8);
+    put64(XSDT + 36, address(MADT), 8);
+    put64(XSDT + 44, address(FADT), 8);
+    put64(XSDT + 52, address(HPET), 8);
     seal_table(XSDT);
     make_table(RSDT, "RSDT", 36 + 4);
-    put64(RSDT + 36, MADT, 4);
+    put64(RSDT + 36, address(MADT), 4);
     seal_table(RSDT);
 }
 
 static int setup(void **state)
 {
-    struct boot_mem map[] = {{0x1000, END - 0x1000, BOOT_MEM_ACPI, 0},
-                             {END, 0x1000, BOOT_MEM_MMIO, 0}};
-
     (void)state;
-    host_memory_init(MEMORY);
-    put(MAP, map, sizeof map);
+    if (!memory)
+        memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+    assert_true(memory != MAP_FAILED);
+    memset(memory, 0, MEMORY);
+    map[0] = (struct boot_mem){address(0x1000), END - 0x1000, BOOT_MEM_ACPI, 0};
+    map[1] = (struct boot_mem){address(END), 0x1000, BOOT_MEM_MMIO, 0};
     make_roots();
     make_madt();
     make_table(FADT, "FACP", 244);
@@ -111,57 +128,57 @@ static int setup(void **state)
     make_table(HPET, "HPET", 56);
     put64(HPET + 44, 0xfed00000, 8);
     seal_table(HPET);
-    boot = (struct bootinfo){.rsdp = RSDP, .mem_map = MAP, .mem_count = 2};
+    rsdp = address(RSDP);
     return 0;
 }
 
 static void test_good_tables(void **state)
 {
     (void)state;
-    acpi_init(&boot);
-    assert_int_equal(acpi_irqs()->ioapic_count, 1);
-    assert_int_equal(acpi_irqs()->ioapics[0].hpa, 0xfec01000);
-    assert_int_equal(acpi_irqs()->isa[0].gsi, 2);
-    assert_int_equal(acpi_irqs()->isa[4].gsi, 4);
-    assert_int_equal(acpi_irqs()->isa[9].gsi, 20);
-    assert_true(acpi_irqs()->isa[9].level && acpi_irqs()->isa[9].active_low);
-    assert_int_equal(acpi_clocks()->pm_timer, 0x608);
-    assert_int_equal(acpi_clocks()->hpet, 0xfed00000);
+    acpi_init();
+    assert_int_equal(board.ioapic_count, 1);
+    assert_int_equal(board.ioapics[0].hpa, 0xfec01000);
+    assert_int_equal(board.isa[0].gsi, 2);
+    assert_int_equal(board.isa[4].gsi, 4);
+    assert_int_equal(board.isa[9].gsi, 20);
+    assert_true(board.isa[9].level && board.isa[9].active_low);
+    assert_int_equal(board.pm_timer, 0x608);
+    assert_int_equal(board.hpet, 0xfed00000);
 }
 
 static void test_no_tables(void **state)
 {
     (void)state;
-    boot.rsdp = 0;
-    acpi_init(&boot);
-    assert_int_equal(acpi_irqs()->ioapic_count, 0);
-    assert_int_equal(acpi_irqs()->isa[0].gsi, 2);
-    assert_int_equal(acpi_irqs()->isa[15].gsi, 15);
-    assert_int_equal(acpi_clocks()->pm_timer, 0);
-    assert_null(acpi_find("APIC"));
+    rsdp = 0;
+    acpi_init();
+    assert_int_equal(board.ioapic_count, 0);
+    assert_int_equal(board.isa[0].gsi, 2);
+    assert_int_equal(board.isa[15].gsi, 15);
+    assert_int_equal(board.pm_timer, 0);
+    assert_null(acpi_find(&acpi, "APIC"));
 }
 
 static void test_damaged_xsdt_falls_back(void **state)
 {
     (void)state;
     put64(XSDT + 40, 0xff, 1);
-    acpi_init(&boot);
-    assert_non_null(acpi_find("APIC"));
-    assert_null(acpi_find("FACP")); /* the RSDT has no other */
+    acpi_init();
+    assert_non_null(acpi_find(&acpi, "APIC"));
+    assert_null(acpi_find(&acpi, "FACP")); /* the RSDT has no other */
     put64(RSDT + 9, 0x12, 1);
-    acpi_init(&boot);
-    assert_null(acpi_find("APIC"));
+    acpi_init();
+    assert_null(acpi_find(&acpi, "APIC"));
 }
 
 static void test_bad_checksum(void **state)
 {
     (void)state;
     put64(MADT + 9, 0x55, 1);
-    acpi_init(&boot);
-    assert_int_equal(acpi_irqs()->ioapic_count, 0);
+    acpi_init();
+    assert_int_equal(board.ioapic_count, 0);
     put64(RSDP + 8, 0x55, 1);
-    acpi_init(&boot);
-    assert_null(acpi_find("FACP"));
+    acpi_init();
+    assert_null(acpi_find(&acpi, "FACP"));
 }
 
 static void test_bad_lengths(void **state)
@@ -172,9 +189,9 @@ static void test_bad_lengths(void **state)
     for (unsigned i = 0; i < ARRAY_SIZE(lengths); i++) {
         setup(NULL);
         put64(MADT + 4, lengths[i], 4);
-        acpi_init(&boot);
-        assert_null(acpi_find("APIC"));
-        assert_non_null(acpi_find("FACP"));
+        acpi_init();
+        assert_null(acpi_find(&acpi, "APIC"));
+        assert_non_null(acpi_find(&acpi, "FACP"));
     }
 }
 
@@ -186,10 +203,10 @@ static void test_short_tables(void **state)
         make_table(MADT, "APIC", length);
         make_table(FADT, "FACP", length + 48);
         make_table(HPET, "HPET", length + 8);
-        acpi_init(&boot);
-        assert_int_equal(acpi_irqs()->ioapic_count, 0);
-        assert_int_equal(acpi_clocks()->pm_timer, 0);
-        assert_int_equal(acpi_clocks()->hpet, 0);
+        acpi_init();
+        assert_int_equal(board.ioapic_count, 0);
+        assert_int_equal(board.pm_timer, 0);
+        assert_int_equal(board.hpet, 0);
     }
 }
 
@@ -202,30 +219,31 @@ static void test_entries_end_the_walk(void **state)
         setup(NULL);
         put64(MADT + 44 + 1, lengths[i], 1); /* of the first entry */
         seal_table(MADT);
-        acpi_init(&boot);
-        assert_int_equal(acpi_irqs()->ioapic_count, 0);
+        acpi_init();
+        assert_int_equal(board.ioapic_count, 0);
     }
     setup(NULL);
     put64(MADT + 44 + 8 + 1, 4, 1); /* an I/O APIC entry that is too short to hold its address */
     seal_table(MADT);
-    acpi_init(&boot);
-    assert_int_equal(acpi_irqs()->ioapic_count, 0);
+    acpi_init();
+    assert_int_equal(board.ioapic_count, 0);
 }
 
 static void test_pointers_out_of_memory(void **state)
 {
-    static const uint64_t places[] = {0, END - 8, END, MEMORY, ~0ull, ~0ull - 35};
+    const uint64_t places[] = {0, address(END - 8), address(END), address(MEMORY), ~0ull,
+                               ~0ull - 35};
 
     (void)state;
     for (unsigned i = 0; i < ARRAY_SIZE(places); i++) {
         setup(NULL);
         put64(XSDT + 36, places[i], 8);
         seal_table(XSDT);
-        acpi_init(&boot);
-        assert_null(acpi_find("APIC"));
-        boot.rsdp = places[i];
-        acpi_init(&boot);
-        assert_null(acpi_find("FACP"));
+        acpi_init();
+        assert_null(acpi_find(&acpi, "APIC"));
+        rsdp = places[i];
+        acpi_init();
+        assert_null(acpi_find(&acpi, "FACP"));
     }
 }
 
@@ -234,11 +252,11 @@ static void test_root_in_itself(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < 3; i++)
-        put64(XSDT + 36 + i * 8, XSDT, 8);
+        put64(XSDT + 36 + i * 8, address(XSDT), 8);
     seal_table(XSDT);
-    acpi_init(&boot);
-    assert_null(acpi_find("APIC"));
-    assert_non_null(acpi_find("XSDT"));
+    acpi_init();
+    assert_null(acpi_find(&acpi, "APIC"));
+    assert_non_null(acpi_find(&acpi, "XSDT"));
 }
 
 int main(void)

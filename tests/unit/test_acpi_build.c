@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* sources: kernel/acpi_build.c kernel/dsdt.c
- * kernel/aml.c kernel/mptable.c kernel/page.c kernel/iobus.c
- * kernel/machine.c kernel/machine_regs.c kernel/machine_linux.c kernel/machine_pc.c
- * kernel/machine_flat.c tests/unit/host_stubs.c tests/unit/fake_platform.c */
+/* sources: boot/acpi_build.c boot/dsdt.c boot/aml.c boot/mptable.c boot/machine.c
+ * boot/machine_start.c boot/machine_linux.c boot/machine_pc.c boot/machine_flat.c
+ * boot/guest_image.c boot/bzimage.c boot/multiboot.c */
 /*
  * ACPI and MP tables that guests get (build host): checksums, lengths, pointers, values. With
  * ACPI_DUMP=folder in the environment the tables are written there, for a disassembler.
@@ -15,32 +14,22 @@
 
 #include <cmocka.h>
 
-#include "drivers/vacpi.h"
-#include "kernel/acpi.h"
-#include "kernel/acpi_build.h"
-#include "kernel/aml.h"
-#include "kernel/machine_priv.h"
-#include "tests/unit/fake_platform.h"
+#include "boot/acpi.h"
+#include "boot/acpi_build.h"
+#include "boot/aml.h"
+#include "boot/machine_build.h"
 
 #define BASE 0xe0000ull
 
-_Static_assert(ACPI_PORT_SLEEP_CONTROL == VACPI_SLEEP_CONTROL, "one port, two headers");
-_Static_assert(ACPI_PORT_SLEEP_STATUS == VACPI_SLEEP_STATUS, "one port, two headers");
-_Static_assert(ACPI_PORT_EVENT == VACPI_GED_STATUS, "one port, two headers");
-_Static_assert(ACPI_EVENT_POWER_BUTTON == VACPI_GED_POWER_BUTTON, "one bit, two headers");
-_Static_assert(MACHINE_GSI_EVENT == VACPI_GED_GSI, "one interrupt, two headers");
-_Static_assert(ACPI_PORT_RESET == VACPI_RESET_PORT, "one port, two headers");
-_Static_assert(ACPI_RESET_VALUE == VACPI_RESET_VALUE, "one value, two headers");
-_Static_assert(ACPI_SLEEP_TYPE_S5 == VACPI_SLP_TYP_S5, "one value, two headers");
-
-static uint8_t tables[PAGE_SIZE];
+static struct boot_vm vm;
+static uint8_t tables[MACHINE_PAGE];
 static size_t used;
 
 static void build(enum boot_vm_kind kind, uint32_t vcpus)
 {
     memset(tables, 0, sizeof(tables));
-    fake_create(kind, vcpus, 64ull << 20);
-    used = acpi_build(&fake.vm, BASE, tables, sizeof(tables));
+    vm = (struct boot_vm){ .kind = kind, .vcpu_count = vcpus, .memory = 64ull << 20 };
+    used = acpi_build(&vm, BASE, tables, sizeof(tables));
     assert_true(used > 0 && used <= sizeof(tables));
 }
 
@@ -189,9 +178,9 @@ static void all_vcpus_fit(void **state)
     (void)state;
     build(BOOT_VM_LINUX, BOOT_VCPUS_MAX);
     assert_non_null(find("APIC"));
-    assert_int_equal(acpi_build(&fake.vm, BASE, tables, used), used);
+    assert_int_equal(acpi_build(&vm, BASE, tables, used), used);
     for (size_t size = 0; size < used; size += 7)
-        assert_int_equal(acpi_build(&fake.vm, BASE, tables, size), 0);
+        assert_int_equal(acpi_build(&vm, BASE, tables, size), 0);
 }
 
 static void aml_refuses_what_does_not_fit(void **state)
@@ -213,12 +202,12 @@ static void aml_refuses_what_does_not_fit(void **state)
 
 static void mp_table(void **state)
 {
-    static uint8_t mp[PAGE_SIZE];
+    static uint8_t mp[MACHINE_PAGE];
     size_t size;
 
     (void)state;
-    fake_create(BOOT_VM_MULTIBOOT, 2, 64ull << 20);
-    size = mptable_build(&fake.vm, 0xf0000, mp, sizeof(mp));
+    vm = (struct boot_vm){ .kind = BOOT_VM_MULTIBOOT, .vcpu_count = 2, .memory = 64ull << 20 };
+    size = mptable_build(&vm, 0xf0000, mp, sizeof(mp));
     assert_memory_equal(mp, "_MP_", 4);
     assert_int_equal(sum(mp, 16), 0);
     assert_int_equal(read32(mp + 4), 0xf0010);
@@ -229,14 +218,7 @@ static void mp_table(void **state)
     assert_int_equal(read32(mp + 16 + 34) & 0xffff, 2 + 1 + 1 + 15 + 2);
     assert_int_equal(size, 16 + 44 + 2 * 20 + 8 * (1 + 1 + 15 + 2));
     for (size_t less = 0; less < size; less++)
-        assert_int_equal(mptable_build(&fake.vm, 0xf0000, mp, less), 0);
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fake_destroy();
-    return 0;
+        assert_int_equal(mptable_build(&vm, 0xf0000, mp, less), 0);
 }
 
 int main(void)
@@ -251,5 +233,5 @@ int main(void)
         cmocka_unit_test(mp_table),
     };
 
-    return cmocka_run_group_tests(tests, NULL, teardown);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

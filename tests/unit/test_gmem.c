@@ -160,7 +160,7 @@ static void holes_and_overflow(void **state)
     uint8_t bytes[16];
 
     (void)state;
-    fake.vm.map[fake.vm.map_count++] = (struct gp_region){ HIGH_RAM, PAGE_SIZE, GP_RAM, "high" };
+    fake.vm.map[fake.vm.map_count++] = (struct gp_region){ HIGH_RAM, PAGE_SIZE, GP_RAM };
     fake_poke(MEMORY - 1, 0x77, 1);
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         memset(bytes, 0xee, sizeof(bytes));

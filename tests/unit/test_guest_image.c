@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Flat images and bzImages: good ones, and one of each kind of wrong (build host). */
-/* sources: boot/guest_image.c boot/bzimage.c boot/multiboot.c */
+/* sources: boot/guest_image.c boot/bzimage.c boot/multiboot.c boot/machine.c
+ * boot/machine_start.c boot/machine_linux.c boot/machine_pc.c boot/machine_flat.c
+ * boot/acpi_build.c boot/dsdt.c boot/aml.c boot/mptable.c */
 #include "tests/unit/guest_image_case.h"
 
 #include <elf.h>
@@ -11,8 +13,8 @@ static void flat(void **state)
     vm_reset(BOOT_VM_FLAT, 2 * MIB);
     refused(0, "empty");
     accepted(3);
-    assert_int_equal(vm.entry, 0x100000);
-    assert_int_equal(vm.segment_count, 1);
+    assert_int_equal(vm.start.rip, 0x100000);
+    assert_int_equal(image_segments, 1);
     assert_int_equal(vm.segments[0].hpa, HPA);
     assert_int_equal(vm.segments[0].gpa, 0x100000);
     assert_int_equal(vm.segments[0].size, 3);
@@ -52,14 +54,17 @@ static void bzimage(void **state)
     (void)state;
     bzimage_new();
     accepted(BZ_SIZE);
-    assert_int_equal(vm.entry, 16 * MIB + 0x200);
-    assert_int_equal(vm.segment_count, 1);
+    assert_int_equal(vm.start.rip, 16 * MIB + 0x200);
+    assert_int_equal(image_segments, 1);
     assert_int_equal(vm.segments[0].hpa, HPA + BZ_KERNEL);
     assert_int_equal(vm.segments[0].gpa, 16 * MIB);
     assert_int_equal(vm.segments[0].size, BZ_SIZE - BZ_KERNEL);
     assert_int_equal(vm.segments[0].mem_size, 24 * MIB);
-    assert_int_equal(vm.setup_header_hpa, HPA + 0x1f1);
-    assert_int_equal(vm.setup_header_size, 0x26c - 0x1f1);
+    image[0x26b] = 0xaa; /* the header's last byte, and the one behind it */
+    image[0x26c] = 0xbb;
+    accepted(BZ_SIZE);
+    assert_int_equal(tables[0x26b], 0xaa); /* the zero page is the first of the tables */
+    assert_int_equal(tables[0x26c], 0);
     accepted(BZ_SIZE + 0x100); /* a signature behind the kernel is not loaded */
     assert_int_equal(vm.segments[0].size, BZ_SIZE - BZ_KERNEL);
 }
@@ -102,7 +107,7 @@ static void bzimage_wrong(void **state)
     refused(0x700, "cut short");
     refused(BZ_SIZE - 16, "cut short");
     put(0x238, 3, 4);
-    strcpy(vm.cmdline, "quiet");
+    strcpy(parts.cmdline, "quiet");
     refused(BZ_SIZE, "at most 3 characters");
 }
 
@@ -110,13 +115,13 @@ static void bzimage_initrd(void **state)
 {
     (void)state;
     bzimage_new();
-    vm.initrd.size = 24 * MIB;
+    parts.initrd.file.size = 24 * MIB;
     accepted(BZ_SIZE);
-    vm.initrd.size = 24 * MIB + 1;
+    parts.initrd.file.size = 24 * MIB + 1;
     refused(BZ_SIZE, "no room for its initrd");
-    vm.initrd.size = UINT64_MAX;
+    parts.initrd.file.size = UINT64_MAX;
     refused(BZ_SIZE, "no room for its initrd");
-    vm.initrd.size = 4096;
+    parts.initrd.file.size = 4096;
     put(0x22c, 30 * MIB, 4);
     refused(BZ_SIZE, "no room for its initrd");
 }

@@ -37,7 +37,7 @@ static void all_keys(void **state)
     assert_int_equal(vm->memory, 512 * MIB);
     assert_string_equal(manifest.vms[0].kernel, "../.cache/linux/vmlinuz");
     assert_string_equal(manifest.vms[0].initrd, "initrd.img");
-    assert_string_equal(vm->cmdline, "console=ttyS0 quiet");
+    assert_string_equal(manifest.vms[0].parts.cmdline, "console=ttyS0 quiet");
     assert_int_equal(vm->restart, BOOT_RESTART_ON_FAILURE);
     assert_int_equal(vm->backing, BOOT_BACKING_DEMAND_2M);
     assert_int_equal(vm->apicv, BOOT_ON);
@@ -50,8 +50,8 @@ static void all_keys(void **state)
     assert_int_equal(vm->exclusive, 0);
     assert_int_equal(vm->vcpu_count, 1);
     assert_int_equal(vm->memory, 64 * MIB);
-    assert_int_equal(vm->module_count, 2);
-    assert_string_equal(vm->modules[1].name, "a b/c d");
+    assert_int_equal(manifest.vms[1].parts.module_count, 2);
+    assert_string_equal(manifest.vms[1].parts.modules[1].name, "a b/c d");
 }
 
 static void defaults(void **state)
@@ -64,7 +64,7 @@ static void defaults(void **state)
     assert_int_equal(vm->restart, BOOT_RESTART_NEVER);
     assert_int_equal(vm->backing, BOOT_BACKING_EAGER);
     assert_int_equal(vm->apicv, BOOT_AUTO);
-    assert_string_equal(vm->cmdline, "");
+    assert_string_equal(manifest.vms[0].parts.cmdline, "");
     accept(HEAD FLAT "    cmdline: ''\n");
 }
 

@@ -166,9 +166,9 @@ static void too_long(void **state)
     size_t used = (size_t)sprintf(text, HEAD FLAT "    cmdline: ");
 
     (void)state;
-    memset(text + used, 'x', BOOT_CMDLINE_MAX - 1);
+    memset(text + used, 'x', GUEST_CMDLINE_MAX - 1);
     accept(text);
-    text[used + BOOT_CMDLINE_MAX - 1] = 'x';
+    text[used + GUEST_CMDLINE_MAX - 1] = 'x';
     assert_int_not_equal(parse(text), 0);
     memset(text, '#', sizeof(text) - 1);
     assert_int_not_equal(parse(text), 0);

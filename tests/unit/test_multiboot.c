@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Multiboot images: good ones, and one of each kind of wrong (build host). */
-/* sources: boot/guest_image.c boot/bzimage.c boot/multiboot.c */
+/* sources: boot/guest_image.c boot/bzimage.c boot/multiboot.c boot/machine.c
+ * boot/machine_start.c boot/machine_linux.c boot/machine_pc.c boot/machine_flat.c
+ * boot/acpi_build.c boot/dsdt.c boot/aml.c boot/mptable.c */
 #include "tests/unit/guest_image_case.h"
 
 #include <elf.h>
@@ -48,8 +50,8 @@ static void multiboot_elf(void **state)
 
     (void)state;
     accepted(MB_SIZE);
-    assert_int_equal(vm.entry, 0x100010);
-    assert_int_equal(vm.segment_count, 2);
+    assert_int_equal(vm.start.rip, 0x100010);
+    assert_int_equal(image_segments, 2);
     assert_int_equal(vm.segments[1].hpa, HPA + 0x1800);
     assert_int_equal(vm.segments[1].gpa, 0x101000);
     assert_int_equal(vm.segments[1].mem_size, 0x5000);
@@ -57,13 +59,13 @@ static void multiboot_elf(void **state)
     elf->e_entry = 0x101010; /* physical */
     memcpy(image, elf, sizeof(*elf));
     accepted(MB_SIZE);
-    assert_int_equal(vm.entry, 0x101010);
+    assert_int_equal(vm.start.rip, 0x101010);
     multiboot_header(MB_HEADER, 7);
     accepted(MB_SIZE);
     assert_non_null(strstr(report.note, "video mode is ignored"));
-    vm.module_count = 1;
-    vm.modules[0].size = 3 * MIB;
-    refused(MB_SIZE, "modules or initrd do not fit");
+    parts.module_count = 1;
+    parts.modules[0].file.size = 3 * MIB;
+    refused(MB_SIZE, "does not fit behind it");
 }
 
 static void multiboot_wrong(void **state)
@@ -142,7 +144,7 @@ static void multiboot_addresses(void **state)
     (void)state;
     addresses(0x100080, 0x100000, 0x100400, 0x102000, 0x100200);
     accepted(MB_SIZE);
-    assert_int_equal(vm.entry, 0x100200);
+    assert_int_equal(vm.start.rip, 0x100200);
     assert_int_equal(vm.segments[0].hpa, HPA + MB_HEADER - 0x80);
     assert_int_equal(vm.segments[0].size, 0x400);
     assert_int_equal(vm.segments[0].mem_size, 0x2000);

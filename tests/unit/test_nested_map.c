@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Type and rights of every range of guest-physical space, for each kind of machine (build host). */
-/* sources: kernel/machine.c kernel/machine_regs.c
- * kernel/machine_linux.c kernel/machine_pc.c kernel/machine_flat.c
- * kernel/acpi_build.c kernel/dsdt.c kernel/aml.c
- * kernel/mptable.c
+/* sources: boot/machine.c boot/machine_start.c boot/machine_linux.c boot/machine_pc.c
+ * boot/machine_flat.c boot/acpi_build.c boot/dsdt.c boot/aml.c boot/mptable.c
+ * boot/guest_image.c boot/bzimage.c boot/multiboot.c kernel/vm_load.c kernel/vm_alloc.c
  * kernel/vcpu.c kernel/gmem.c kernel/pt.c
  * kernel/pt_change.c kernel/pt_read.c kernel/page.c kernel/iobus.c vmx/ept.c
  * tests/unit/fake_backend.c tests/unit/fake_guest.c tests/unit/fake_stubs.c
@@ -14,8 +13,8 @@
 
 #include <cmocka.h>
 
+#include "boot/machine_build.h"
 #include "kernel/gmem.h"
-#include "kernel/machine.h"
 #include "tests/unit/fake_backend.h"
 #include "tests/unit/host_stubs.h"
 #include "vmx/ept.h"
@@ -64,7 +63,8 @@ static void build(enum boot_vm_kind kind, uint64_t memory, uint32_t backing)
     fake.config.memory = memory;
     fake.config.backing = backing;
     assert_int_equal(pt_init(&fake.vm.nested, &ept_format), 0);
-    assert_int_equal(machine_map(&fake.vm), 0);
+    machine_map(&fake.config);
+    assert_int_equal(vm_load_map(&fake.vm), 0);
     assert_int_equal(gmem_give_all(&fake.vm), 0);
 }
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "kernel/acpi.h"
+#include "boot/bootinfo.h"
 #include "kernel/lapic.h"
 #include "kernel/time.h"
 #include "kernel/time_ref.h"
@@ -19,7 +19,7 @@
 /* A machine whose clocks advance by one step of the TSC a read. */
 static uint64_t tsc, tsc_rate, tsc_step = 100;
 static uint64_t timer_armed, timer_rate, timer_start;
-static struct acpi_clocks clocks;
+static struct boot_board board;
 static struct cpuid_regs leaf15;
 static bool deadline_mode;
 
@@ -36,15 +36,10 @@ struct cpuid_regs x86_test_cpuid(uint32_t leaf, uint32_t subleaf)
 
 uint64_t x86_test_in(uint16_t port, unsigned bits)
 {
-    assert_int_equal(port, clocks.pm_timer);
+    assert_int_equal(port, board.pm_timer);
     assert_int_equal(bits, 32);
     time_tsc();
     return (uint64_t)((unsigned __int128)tsc * PM_HZ / tsc_rate) & 0xffffff;
-}
-
-const struct acpi_clocks *acpi_clocks(void)
-{
-    return &clocks;
 }
 
 bool lapic_has_deadline(void)
@@ -72,9 +67,9 @@ static void start(uint64_t rate, uint64_t claimed_mhz)
 {
     tsc_rate = rate;
     tsc = 0;
-    clocks = (struct acpi_clocks){.pm_timer = 0x608};
+    board = (struct boot_board){.pm_timer = 0x608};
     leaf15 = (struct cpuid_regs){1, (uint32_t)claimed_mhz, 1000000, 0};
-    time_init();
+    time_init(&board);
 }
 
 static void test_rate_is_measured(void **state)
@@ -104,7 +99,7 @@ static void test_dead_clock_is_given_up(void **state)
     (void)state;
     start(1000000000, 0);
     tsc_step = 1 << 20;
-    dead.read = time_ref_get(0)->read;
+    dead.read = time_ref_get(&board, 0)->read;
     dead.mask = 0;
     assert_int_equal(time_ref_measure(&dead), 0);
     tsc_step = 100;

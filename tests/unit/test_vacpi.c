@@ -38,12 +38,12 @@ static int teardown(void **state)
 static void powers_off_by_s5_only(void **state)
 {
     (void)state;
-    assert_int_equal(in8(VACPI_SLEEP_STATUS) & VACPI_WAK_STS, 0);
-    out8(VACPI_SLEEP_CONTROL, VACPI_SLP_TYP_S5 << VACPI_SLP_TYP_SHIFT);
-    out8(VACPI_SLEEP_CONTROL, SLEEP(3));
-    out8(VACPI_SLEEP_STATUS, SLEEP(VACPI_SLP_TYP_S5));
+    assert_int_equal(in8(MACHINE_SLEEP_STATUS_PORT) & VACPI_WAK_STS, 0);
+    out8(MACHINE_SLEEP_CONTROL_PORT, MACHINE_SLEEP_TYPE_S5 << VACPI_SLP_TYP_SHIFT);
+    out8(MACHINE_SLEEP_CONTROL_PORT, SLEEP(3));
+    out8(MACHINE_SLEEP_STATUS_PORT, SLEEP(MACHINE_SLEEP_TYPE_S5));
     assert_int_equal(fake.exits, 0);
-    out8(VACPI_SLEEP_CONTROL, SLEEP(VACPI_SLP_TYP_S5));
+    out8(MACHINE_SLEEP_CONTROL_PORT, SLEEP(MACHINE_SLEEP_TYPE_S5));
     assert_int_equal(fake.exits, 1);
     assert_int_equal(fake.status, 0);
     assert_string_equal(fake.reason, "power off");
@@ -52,27 +52,27 @@ static void powers_off_by_s5_only(void **state)
 static void presses_the_power_button(void **state)
 {
     (void)state;
-    assert_int_equal(in8(VACPI_GED_STATUS), 0);
+    assert_int_equal(in8(MACHINE_EVENT_PORT), 0);
     assert_true(fake.press(fake.press_dev));
-    assert_int_equal(fake.rises[VACPI_GED_GSI], 1);
+    assert_int_equal(fake.rises[MACHINE_GSI_EVENT], 1);
     assert_true(fake.press(fake.press_dev)); /* a lost edge is given again */
-    assert_int_equal(fake.rises[VACPI_GED_GSI], 2);
-    assert_true(fake.lines[VACPI_GED_GSI]);
+    assert_int_equal(fake.rises[MACHINE_GSI_EVENT], 2);
+    assert_true(fake.lines[MACHINE_GSI_EVENT]);
     assert_non_null(strstr(fake_describe("acpi"), "pressed 2 times, not yet seen"));
-    assert_int_equal(in8(VACPI_GED_STATUS), VACPI_GED_POWER_BUTTON);
-    assert_false(fake.lines[VACPI_GED_GSI]);
-    assert_int_equal(in8(VACPI_GED_STATUS), 0);
-    out8(VACPI_GED_STATUS, 0xFF);
-    assert_int_equal(in8(VACPI_GED_STATUS), 0);
+    assert_int_equal(in8(MACHINE_EVENT_PORT), MACHINE_EVENT_POWER_BUTTON);
+    assert_false(fake.lines[MACHINE_GSI_EVENT]);
+    assert_int_equal(in8(MACHINE_EVENT_PORT), 0);
+    out8(MACHINE_EVENT_PORT, 0xFF);
+    assert_int_equal(in8(MACHINE_EVENT_PORT), 0);
 }
 
 static void resets_by_its_register(void **state)
 {
     (void)state;
-    out8(VACPI_RESET_PORT, 0x02);
+    out8(MACHINE_RESET_PORT, 0x02);
     assert_int_equal(fake.resets, 0);
-    assert_int_equal(in8(VACPI_RESET_PORT), 0x02);
-    out8(VACPI_RESET_PORT, VACPI_RESET_VALUE);
+    assert_int_equal(in8(MACHINE_RESET_PORT), 0x02);
+    out8(MACHINE_RESET_PORT, MACHINE_RESET_VALUE);
     assert_int_equal(fake.resets, 1);
     assert_int_equal(in8(PORT_A), 0xFF); /* the PC's only */
 }

@@ -11,7 +11,7 @@
 
 #include "drivers/vioapic.h"
 #include "drivers/vlapic.h"
-#include "kernel/machine.h"
+#include "boot/machine.h"
 #include "tests/unit/fake_platform.h"
 
 #define REDIR_LOW(pin) (0x10u + 2 * (pin))

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "drivers/vlapic.h"
-#include "kernel/machine.h"
+#include "boot/machine.h"
 #include "tests/unit/fake_platform.h"
 
 #define MMIO(reg) (MACHINE_LAPIC_BASE + (reg))
@@ -53,7 +53,7 @@ static int take(unsigned vcpu)
 static void setup_mode(uint32_t vcpus, bool x2apic)
 {
     fake_create(BOOT_VM_FLAT, vcpus, 64ull << 20);
-    vm_map_add(&fake.vm, 0, 64ull << 20, GP_RAM, "RAM");
+    vm_map_add(&fake.vm, 0, 64ull << 20, GP_RAM);
     fake_devices();
     for (unsigned i = 0; i < vcpus; i++) {
         if (x2apic) {

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "drivers/vlapic.h"
-#include "kernel/machine.h"
+#include "boot/machine.h"
 #include "tests/unit/fake_platform.h"
 
 #define MMIO(reg) (MACHINE_LAPIC_BASE + (reg))
@@ -74,7 +74,7 @@ static int setup(void **state)
 {
     (void)state;
     fake_create(BOOT_VM_FLAT, 2, 64ull << 20);
-    vm_map_add(&fake.vm, 0, 64ull << 20, GP_RAM, "RAM");
+    vm_map_add(&fake.vm, 0, 64ull << 20, GP_RAM);
     fake.vm.apicv = true;
     fake_devices();
     for (unsigned i = 0; i < 2; i++)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * In the hypervisor's place: starts the manifest's Linux on the machine itself, with the memory,
- * initrd and command line that its VM would have. The benchmark compares the two: this program
+ * initrd and command line that its VM would have: what the loader made for the VM, with another
+ * memory map and another place for the initrd. The benchmark compares the two: this program
  * tells the TSC to the emulator's debug port before it jumps, and init.S does so in the end.
  * Source: Linux, Documentation/arch/x86/boot.rst, "64-bit Boot Protocol". Runs in its own right.
  */
@@ -15,17 +16,14 @@ void kernel_main(const struct bootinfo *info);
 #define ZERO_PAGE 0x7000u
 #define CMDLINE 0x20000u
 #define PAGE 4096u
+#define ZP_ACPI_RSDP 0x070u
 #define ZP_E820_COUNT 0x1e8u
-#define ZP_SETUP_HEADER 0x1f1u
-#define ZP_TYPE_OF_LOADER 0x210u
 #define ZP_RAMDISK_IMAGE 0x218u
 #define ZP_RAMDISK_SIZE 0x21cu
-#define ZP_CMDLINE 0x228u
 #define ZP_E820_TABLE 0x2d0u
 #define E820_MAX 128u
 #define E820_RAM 1u
 #define E820_RESERVED 2u
-#define LOADER_UNDEFINED 0xffu
 #define DEBUG_PORT 0xe9
 
 struct __attribute__((packed)) e820_entry {
@@ -38,14 +36,23 @@ static void copy(uint64_t to, uint64_t from, uint64_t size)
     __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(size) : : "memory");
 }
 
-static void clear(uint64_t to, uint64_t size)
+static uint32_t get(uint32_t offset)
 {
-    __asm__ volatile("rep stosb" : "+D"(to), "+c"(size) : "a"(0) : "memory");
+    return *(volatile uint32_t *)(uintptr_t)(ZERO_PAGE + offset);
 }
 
 static void set(uint32_t offset, uint32_t value)
 {
     *(volatile uint32_t *)(uintptr_t)(ZERO_PAGE + offset) = value;
+}
+
+/* Copies the VM's segment at gpa to a place of ours. */
+static void copy_segment(const struct boot_vm *vm, uint64_t gpa, uint64_t to)
+{
+    for (uint32_t i = 0; i < vm->segment_count; i++) {
+        if (vm->segments[i].gpa == gpa)
+            copy(to, vm->segments[i].hpa, vm->segments[i].size);
+    }
 }
 
 /* The machine's memory, as far as the VM would have it. */
@@ -103,19 +110,17 @@ static void tell_tsc(void)
 void kernel_main(const struct bootinfo *info)
 {
     const struct boot_vm *vm = (const struct boot_vm *)(uintptr_t)info->vms;
-    uint64_t initrd = initrd_place(info, vm->memory, vm->initrd.size);
+    uint64_t initrd;
 
-    clear(ZERO_PAGE, PAGE);
-    copy(ZERO_PAGE + ZP_SETUP_HEADER, vm->setup_header_hpa, vm->setup_header_size);
-    *(volatile uint8_t *)(uintptr_t)(ZERO_PAGE + ZP_TYPE_OF_LOADER) = LOADER_UNDEFINED;
-    set(ZP_CMDLINE, CMDLINE);
+    copy_segment(vm, ZERO_PAGE, ZERO_PAGE);
+    copy_segment(vm, CMDLINE, CMDLINE);
+    copy_segment(vm, vm->segments[0].gpa, vm->segments[0].gpa);
+    initrd = initrd_place(info, vm->memory, get(ZP_RAMDISK_SIZE));
+    copy_segment(vm, get(ZP_RAMDISK_IMAGE), initrd);
     set(ZP_RAMDISK_IMAGE, (uint32_t)initrd);
-    set(ZP_RAMDISK_SIZE, (uint32_t)vm->initrd.size);
+    set(ZP_ACPI_RSDP, 0);
     fill_e820(info, vm->memory);
-    copy(CMDLINE, (uint64_t)(uintptr_t)vm->cmdline, sizeof(vm->cmdline));
-    copy(initrd, vm->initrd.hpa, vm->initrd.size);
-    copy(vm->segments[0].gpa, vm->segments[0].hpa, vm->segments[0].size);
     tell_tsc();
-    __asm__ volatile("jmp *%0" : : "r"(vm->entry), "S"((uint64_t)ZERO_PAGE) : "memory");
+    __asm__ volatile("jmp *%0" : : "r"(vm->start.rip), "S"((uint64_t)ZERO_PAGE) : "memory");
     __builtin_unreachable();
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The AML writer; see kernel/aml.h (root mode). */
-#include "kernel/aml.h"
+/* The AML writer; see aml.h. */
+#include "boot/aml.h"
 
 #include <string.h>
 

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A tiny writer of AML, the byte code of ACPI tables: what our DSDT needs and no more
- * (ACPI 6.5, chapter 20, "ACPI Machine Language Specification"). Root mode, and host tests.
+ * (ACPI 6.5, chapter 20, "ACPI Machine Language Specification"). Pure.
  *
  * Terms that hold others are opened and closed: aml_open_* ... aml_close, properly nested.
  */
-#ifndef KERNEL_AML_H
-#define KERNEL_AML_H
+#ifndef BOOT_AML_H
+#define BOOT_AML_H
 
-#include "kernel/types.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #define AML_DEPTH_MAX 6u
 
@@ -45,7 +47,7 @@ void aml_notify(struct aml *aml, const char *object, uint8_t value);
 /* Name (_CRS, ResourceTemplate () { IO (count ports; 0: none) Interrupt (edge, active high) }) */
 void aml_resources(struct aml *aml, uint16_t port, uint8_t count, uint32_t gsi);
 
-/* All devices of a Linux guest with so many CPUs, into the open scope \_SB (kernel/dsdt.c). */
+/* All devices of a Linux guest with so many CPUs, into the open scope \_SB (boot/dsdt.c). */
 void dsdt_devices(struct aml *aml, uint32_t cpus);
 
 #endif

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* ACPI tables for a guest, from its machine (root mode, and host tests). */
-#ifndef KERNEL_ACPI_BUILD_H
-#define KERNEL_ACPI_BUILD_H
+/* ACPI tables for a guest, from its description. Pure. */
+#ifndef BOOT_ACPI_BUILD_H
+#define BOOT_ACPI_BUILD_H
 
-#include "kernel/types.h"
+#include <stddef.h>
+#include <stdint.h>
 
-struct vm;
+#include "boot/bootinfo.h"
 
 /*
  * Writes the tables that will lie at guest address `base` into buffer, the root pointer (RSDP)
@@ -13,6 +14,6 @@ struct vm;
  * Linux machines get hardware-reduced ACPI with a DSDT; PCs the MADT only, since their power
  * management is not ours to describe. Bytes used; 0: does not fit.
  */
-size_t acpi_build(const struct vm *vm, gpa_t base, void *buffer, size_t size);
+size_t acpi_build(const struct boot_vm *vm, uint64_t base, void *buffer, size_t size);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The devices that a Linux guest finds in its DSDT (root mode). Source: ACPI 6.5. */
-#include "kernel/aml.h"
-#include "kernel/machine.h"
+/* The devices that a Linux guest finds in its DSDT (pure). Source: ACPI 6.5. */
+#include "boot/aml.h"
+#include "boot/machine.h"
 
 static void dsdt_cpus(struct aml *aml, uint32_t count)
 {
@@ -22,11 +22,11 @@ static void dsdt_isa(struct aml *aml)
     aml_open_device(aml, "COM1");
     aml_name_eisa(aml, "_HID", "PNP0501");
     aml_name_integer(aml, "_UID", 0);
-    aml_resources(aml, 0x3f8, 8, MACHINE_GSI_COM1);
+    aml_resources(aml, MACHINE_COM1_PORT, MACHINE_COM1_PORTS, MACHINE_GSI_COM1);
     aml_close(aml);
     aml_open_device(aml, "RTC_");
     aml_name_eisa(aml, "_HID", "PNP0B00");
-    aml_resources(aml, 0x70, 2, MACHINE_GSI_RTC);
+    aml_resources(aml, MACHINE_RTC_PORT, MACHINE_RTC_PORTS, MACHINE_GSI_RTC);
     aml_close(aml);
 }
 
@@ -41,9 +41,9 @@ static void dsdt_button(struct aml *aml)
     aml_name_text(aml, "_HID", "ACPI0013");
     aml_name_integer(aml, "_UID", 0);
     aml_resources(aml, 0, 0, MACHINE_GSI_EVENT);
-    aml_byte_port(aml, "EVTR", "EVST", ACPI_PORT_EVENT);
+    aml_byte_port(aml, "EVTR", "EVST", MACHINE_EVENT_PORT);
     aml_open_method(aml, "_EVT", 1);
-    aml_open_if_bit(aml, "EVST", ACPI_EVENT_POWER_BUTTON);
+    aml_open_if_bit(aml, "EVST", MACHINE_EVENT_POWER_BUTTON);
     aml_notify(aml, "PWRB", 0x80);
     aml_close(aml);
     aml_close(aml);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* ACPI tables for a guest; see kernel/acpi_build.h. Chapters are those of ACPI 6.5. */
-#include "kernel/acpi_build.h"
+/* ACPI tables for a guest; see acpi_build.h. Chapters are those of ACPI 6.5. Pure. */
+#include "boot/acpi_build.h"
 
 #include <string.h>
 
-#include "kernel/acpi.h"
-#include "kernel/aml.h"
-#include "kernel/machine.h"
+#include "boot/acpi.h"
+#include "boot/aml.h"
+#include "boot/machine.h"
+#include "boot/machine_build.h"
 
 #define PACKED __attribute__((packed))
 
@@ -16,20 +17,6 @@ struct PACKED gas {
     uint64_t address;
 };
 #define GAS_BYTE_PORT(port) { 1, 8, 0, 1, (port) }
-
-/* 5.2.5.3 */
-struct PACKED rsdp {
-    char signature[8];
-    uint8_t checksum; /* of the first 20 bytes */
-    char oem_id[6];
-    uint8_t revision;
-    uint32_t rsdt;
-    uint32_t length;
-    uint64_t xsdt;
-    uint8_t extended_checksum;
-    uint8_t reserved[3];
-};
-#define RSDP_V1_SIZE 20u
 
 /* 5.2.9; only what hardware-reduced ACPI uses has a name */
 struct PACKED fadt {
@@ -68,30 +55,20 @@ struct PACKED madt_lapic {
     uint8_t type, length, uid, apic_id;
     uint32_t flags;
 };
-#define MADT_LAPIC_ENABLED 1u
-struct PACKED madt_ioapic {
-    uint8_t type, length, id, reserved;
-    uint32_t address, gsi_base;
-};
-struct PACKED madt_override {
-    uint8_t type, length, bus, source;
-    uint32_t gsi;
-    uint16_t flags;
-};
 struct PACKED madt_lapic_nmi {
     uint8_t type, length, uid;
     uint16_t flags;
     uint8_t lint;
 };
-enum { MADT_LAPIC = 0, MADT_IOAPIC = 1, MADT_OVERRIDE = 2, MADT_LAPIC_NMI = 4 };
+#define MADT_LAPIC_NMI 4u
 #define MADT_ALL_CPUS 0xffu
 
 #define TABLES_MAX 2u
 #define ACPI_ALIGN 16u
 
 struct builder {
-    const struct vm *vm;
-    gpa_t base;
+    const struct boot_vm *vm;
+    uint64_t base;
     uint8_t *bytes;
     size_t size, used;
     bool full;
@@ -135,7 +112,7 @@ static struct acpi_header header(const char *signature, uint8_t revision)
 
 static size_t begin(struct builder *b)
 {
-    size_t aligned = ALIGN_UP(b->used, (size_t)ACPI_ALIGN);
+    size_t aligned = (b->used + ACPI_ALIGN - 1) & ~(size_t)(ACPI_ALIGN - 1);
 
     b->full |= aligned > b->size;
     if (!b->full)
@@ -161,7 +138,7 @@ static uint32_t end(struct builder *b, size_t at)
 
 static uint32_t build_dsdt(struct builder *b)
 {
-    static const uint8_t s5[] = { ACPI_SLEEP_TYPE_S5, 0 };
+    static const uint8_t s5[] = { MACHINE_SLEEP_TYPE_S5, 0 };
     struct acpi_header h = header("DSDT", 2);
     size_t at = begin(b);
     struct aml aml;
@@ -186,12 +163,12 @@ static uint32_t build_fadt(struct builder *b, uint32_t dsdt)
         .boot_arch = FADT_BOOT_NO_VGA | FADT_BOOT_NO_ASPM,
         .flags = FADT_WBINVD | FADT_POWER_BUTTON | FADT_SLEEP_BUTTON | FADT_RESET_REG_SUP |
                  FADT_HW_REDUCED_ACPI,
-        .reset = GAS_BYTE_PORT(ACPI_PORT_RESET),
-        .reset_value = ACPI_RESET_VALUE,
+        .reset = GAS_BYTE_PORT(MACHINE_RESET_PORT),
+        .reset_value = MACHINE_RESET_VALUE,
         .minor_version = 5,
         .x_dsdt = dsdt,
-        .sleep_control = GAS_BYTE_PORT(ACPI_PORT_SLEEP_CONTROL),
-        .sleep_status = GAS_BYTE_PORT(ACPI_PORT_SLEEP_STATUS),
+        .sleep_control = GAS_BYTE_PORT(MACHINE_SLEEP_CONTROL_PORT),
+        .sleep_status = GAS_BYTE_PORT(MACHINE_SLEEP_STATUS_PORT),
         .hypervisor = "Mullion",
     };
 
@@ -201,7 +178,7 @@ static uint32_t build_fadt(struct builder *b, uint32_t dsdt)
 
 static void madt_pc(struct builder *b)
 {
-    struct madt_override pit = { MADT_OVERRIDE, sizeof(pit), 0, 0, MACHINE_GSI_PIT, 0 };
+    struct acpi_madt_override pit = { ACPI_MADT_OVERRIDE, sizeof(pit), 0, 0, MACHINE_GSI_PIT, 0 };
     struct madt_lapic_nmi nmi = { MADT_LAPIC_NMI, sizeof(nmi), MADT_ALL_CPUS, 0, 1 };
 
     put(b, &pit, sizeof(pit));
@@ -213,14 +190,14 @@ static uint32_t build_madt(struct builder *b, bool pc)
     size_t at = begin(b);
     struct madt madt = { header("APIC", 5), (uint32_t)MACHINE_LAPIC_BASE,
                          pc ? MADT_PCAT_COMPAT : 0 };
-    struct madt_ioapic ioapic = { MADT_IOAPIC, sizeof(ioapic),
-                                  (uint8_t)machine_ioapic_id(b->vm), 0,
+    struct acpi_madt_ioapic ioapic = { ACPI_MADT_IOAPIC, sizeof(ioapic),
+                                  (uint8_t)machine_ioapic_id(b->vm->vcpu_count), 0,
                                   (uint32_t)MACHINE_IOAPIC_BASE, 0 };
 
     put(b, &madt, sizeof(madt));
     for (uint32_t i = 0; i < b->vm->vcpu_count; i++) {
-        struct madt_lapic lapic = { MADT_LAPIC, sizeof(lapic), (uint8_t)i,
-                                    (uint8_t)b->vm->vcpus[i]->apic_id, MADT_LAPIC_ENABLED };
+        struct madt_lapic lapic = { ACPI_MADT_LOCAL_APIC, sizeof(lapic), (uint8_t)i,
+                                    (uint8_t)i, ACPI_MADT_CPU_ENABLED };
 
         put(b, &lapic, sizeof(lapic));
     }
@@ -246,7 +223,7 @@ static uint32_t build_root(struct builder *b, const char *signature, bool wide)
 
 static void build_rsdp(struct builder *b, uint32_t rsdt, uint32_t xsdt)
 {
-    struct rsdp rsdp = {
+    struct acpi_rsdp rsdp = {
         .oem_id = { 'M', 'U', 'L', 'L', 'I', 'O' },
         .revision = 2,
         .rsdt = rsdt,
@@ -255,19 +232,19 @@ static void build_rsdp(struct builder *b, uint32_t rsdt, uint32_t xsdt)
     };
 
     memcpy(rsdp.signature, "RSD PTR ", sizeof(rsdp.signature));
-    rsdp.checksum = checksum((const uint8_t *)&rsdp, RSDP_V1_SIZE);
+    rsdp.checksum = checksum((const uint8_t *)&rsdp, ACPI_RSDP_V1_SIZE);
     rsdp.extended_checksum = checksum((const uint8_t *)&rsdp, sizeof(rsdp));
     memcpy(b->bytes, &rsdp, sizeof(rsdp));
 }
 
-size_t acpi_build(const struct vm *vm, gpa_t base, void *buffer, size_t size)
+size_t acpi_build(const struct boot_vm *vm, uint64_t base, void *buffer, size_t size)
 {
-    bool pc = machine_of(vm) == MACHINE_PC;
+    bool pc = vm->kind == BOOT_VM_MULTIBOOT;
     struct builder b = { .vm = vm, .base = base, .bytes = buffer, .size = size,
-                         .used = sizeof(struct rsdp) };
+                         .used = sizeof(struct acpi_rsdp) };
     uint32_t rsdt, xsdt;
 
-    if (size < sizeof(struct rsdp))
+    if (size < sizeof(struct acpi_rsdp))
         return 0;
     if (!pc)
         b.tables[b.table_count++] = build_fadt(&b, build_dsdt(&b));
@@ -276,4 +253,12 @@ size_t acpi_build(const struct vm *vm, gpa_t base, void *buffer, size_t size)
     xsdt = build_root(&b, "XSDT", true);
     build_rsdp(&b, rsdt, xsdt);
     return b.full ? 0 : b.used;
+}
+
+void machine_acpi(struct machine_build *build)
+{
+    void *page = machine_table(build, MACHINE_ACPI_GPA, MACHINE_PAGE);
+
+    if (acpi_build(build->vm, MACHINE_ACPI_GPA, page, MACHINE_PAGE) == 0)
+        build->full = true;
 }

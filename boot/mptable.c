@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * MP configuration table of a PC guest (Intel, MultiProcessor Specification 1.4, chapter 4), for
- * kernels that read no ACPI. Root mode, and host tests.
+ * kernels that read no ACPI. Pure.
  */
 #include <string.h>
 
-#include "kernel/machine_priv.h"
+#include "boot/machine.h"
+#include "boot/machine_build.h"
 
 #define PACKED __attribute__((packed))
 
@@ -92,12 +93,12 @@ static uint8_t checksum(const void *from, size_t size)
     return (uint8_t)(0 - sum);
 }
 
-static void put_processors(struct mp *mp, const struct vm *vm)
+static void put_processors(struct mp *mp, const struct boot_vm *vm)
 {
     for (uint32_t i = 0; i < vm->vcpu_count; i++) {
         struct mp_processor cpu = {
             .type = MP_PROCESSOR,
-            .apic_id = (uint8_t)vm->vcpus[i]->apic_id,
+            .apic_id = (uint8_t)i,
             .apic_version = MP_LAPIC_VERSION,
             .flags = MP_CPU_ENABLED | (i == 0 ? MP_CPU_BSP : 0),
             .features = MP_CPU_FEATURES,
@@ -123,11 +124,11 @@ static void put_interrupts(struct mp *mp, uint8_t ioapic)
     put(mp, &nmi, sizeof(nmi));
 }
 
-size_t mptable_build(const struct vm *vm, gpa_t base, void *buffer, size_t size)
+size_t mptable_build(const struct boot_vm *vm, uint64_t base, void *buffer, size_t size)
 {
     const size_t start = sizeof(struct mp_floating) + sizeof(struct mp_header);
     struct mp mp = { .bytes = buffer, .size = size, .used = start };
-    uint8_t ioapic_id = (uint8_t)machine_ioapic_id(vm);
+    uint8_t ioapic_id = (uint8_t)machine_ioapic_id(vm->vcpu_count);
     struct mp_bus isa = { MP_BUS, ISA_BUS, { 'I', 'S', 'A', ' ', ' ', ' ' } };
     struct mp_ioapic ioapic = { MP_IOAPIC, ioapic_id, MP_IOAPIC_VERSION, 1,
                                 (uint32_t)MACHINE_IOAPIC_BASE };
