@@ -20,7 +20,7 @@ struct vmexit;
 
 enum vreg {
     VREG_RIP, VREG_RFLAGS, VREG_RSP,
-    VREG_CR0, VREG_CR3, VREG_CR4, VREG_EFER, VREG_DR7, VREG_PAT,
+    VREG_CR0, VREG_CR2, VREG_CR3, VREG_CR4, VREG_EFER, VREG_DR6, VREG_DR7, VREG_PAT,
     VREG_SYSENTER_CS, VREG_SYSENTER_ESP, VREG_SYSENTER_EIP,
     VREG_FS_BASE, VREG_GS_BASE,
     VREG_PENDING_DEBUG, /* pending debug exceptions */
@@ -94,7 +94,8 @@ struct backend {
     /* Registers as after INIT (SDM 3A, "Processor State After Reset, INIT"). */
     void (*vcpu_reset)(struct vcpu *vcpu);
 
-    /* Makes this vCPU the one that this CPU runs, and the reverse (all of it in memory then). */
+    /* Makes this vCPU the one that this CPU runs, and the reverse (all of it in memory then): with
+     * CR2, DR6 and the MSRs of SYSCALL and SWAPGS, which one vendor's hardware switches. */
     void (*load)(struct vcpu *vcpu);
     void (*put)(struct vcpu *vcpu);
     /* exit_loop() of kernel/exit_loop.h around the backend's own entry and decoder. */

@@ -98,7 +98,7 @@ static int translate(struct vcpu *v, struct side *side, gva_t gva, gpa_t *gpa)
 
     if (!side->known || gva / PAGE_SIZE != side->page) {
         if (gwalk(v, gva, side->access, &side->gpa, &error)) {
-            x86_write_cr2(gva);
+            backend->set(v, VREG_CR2, gva);
             vcpu_inject_error(v, VECTOR_PF, error);
             return -EFAULT;
         }

@@ -14,7 +14,7 @@ struct vcpu;
 enum exit_kind {
     EXIT_UNKNOWN = 0,   /* no rule for this code: stops the VM */
     EXIT_NONE,          /* nothing to decide: the backend or an interrupt handler has done it */
-    EXIT_INTERRUPT,     /* physical interrupt; `vector` was acknowledged */
+    EXIT_INTERRUPT,     /* physical interrupt; `vector` was acknowledged, 0: taken by the IDT */
     EXIT_NMI,           /* physical NMI */
     EXIT_EXCEPTION,     /* intercepted exception of the guest: vector, error_code */
     EXIT_IRQ_WINDOW,    /* the guest can take an interrupt now */

@@ -22,7 +22,8 @@ EXIT_HANDLER(EXIT_NONE, on_none);
 
 static enum verdict on_interrupt(struct vcpu *v, struct vmexit *exit)
 {
-    irq_dispatch(exit->vector);
+    if (exit->vector)
+        irq_dispatch(exit->vector);
     if (sched_house_waits(v))
         vcpu_request(v, VCPU_REQ_YIELD);
     return VERDICT_RETRY;

@@ -67,7 +67,7 @@ static int read_code(struct vcpu *v, gva_t gva, struct insn_code *code)
 
     code->count += size;
     if (err == -EFAULT) {
-        x86_write_cr2(where);
+        backend->set(v, VREG_CR2, where);
         vcpu_inject_error(v, VECTOR_PF, error);
     }
     return err;

@@ -14,17 +14,9 @@
 #include "kernel/vm.h"
 #include "kernel/x86.h"
 
-/* Read and written by the guest without exits; see the pass-through rows of kernel/msr.c. */
-static const uint32_t switched_msrs[] = {
-    MSR_IA32_STAR, MSR_IA32_LSTAR, MSR_IA32_CSTAR, MSR_IA32_FMASK, MSR_IA32_KERNEL_GS_BASE,
-};
-
 struct guest_state {
-    uint64_t msrs[ARRAY_SIZE(switched_msrs)];
     uint64_t tsc_aux;
     uint64_t dr[4];
-    uint64_t dr6;
-    uint64_t cr2; /* no backend keeps it, and root mode has no page faults */
 };
 
 /* Not offered: MPX, PKRU, AMX (each needs more than its bit here). */
@@ -67,7 +59,6 @@ int guest_state_init(struct vcpu *v)
     if (!v->fpu)
         return -ENOMEM;
     init_area(v->fpu);
-    s->dr6 = DR6_INIT;
     v->switched = s;
     v->xcr0 = XCR0_X87;
     return 0;
@@ -109,16 +100,12 @@ void guest_state_load(struct vcpu *v)
     const struct guest_state *s = v->switched;
 
     load_fpu(v);
-    for (size_t i = 0; i < ARRAY_SIZE(switched_msrs); i++)
-        x86_wrmsr(switched_msrs[i], s->msrs[i]);
     if (backend->features() & VFEATURE_RDTSCP)
         x86_wrmsr(MSR_IA32_TSC_AUX, s->tsc_aux);
     x86_write_dr0(s->dr[0]);
     x86_write_dr1(s->dr[1]);
     x86_write_dr2(s->dr[2]);
     x86_write_dr3(s->dr[3]);
-    x86_write_dr6(s->dr6);
-    x86_write_cr2(s->cr2);
 }
 
 void guest_state_reset_loaded(void)
@@ -127,25 +114,20 @@ void guest_state_reset_loaded(void)
     x86_write_dr1(0);
     x86_write_dr2(0);
     x86_write_dr3(0);
-    x86_write_dr6(DR6_INIT);
-    x86_write_cr2(0);
 }
 
 void guest_state_put(struct vcpu *v)
 {
     struct guest_state *s = v->switched;
 
+    guest_state_see_xcr0(v);
     put_fpu(v);
-    for (size_t i = 0; i < ARRAY_SIZE(switched_msrs); i++)
-        s->msrs[i] = x86_rdmsr(switched_msrs[i]);
     if (backend->features() & VFEATURE_RDTSCP)
         s->tsc_aux = x86_rdmsr(MSR_IA32_TSC_AUX);
     s->dr[0] = x86_read_dr0();
     s->dr[1] = x86_read_dr1();
     s->dr[2] = x86_read_dr2();
     s->dr[3] = x86_read_dr3();
-    s->dr6 = x86_read_dr6();
-    s->cr2 = x86_read_cr2();
 }
 
 /* SDM 1, "XSAVE-Supported Features and State-Component Bitmaps" */
@@ -158,6 +140,12 @@ static bool xcr0_valid(uint64_t value)
     if ((value & XCR0_AVX) && !(value & XCR0_SSE))
         return false;
     return !avx512 || (avx512 == XCR0_AVX512 && (value & XCR0_AVX));
+}
+
+void guest_state_see_xcr0(struct vcpu *v)
+{
+    if (has_xsave())
+        v->xcr0 = x86_xgetbv(0);
 }
 
 int guest_state_set_xcr(struct vcpu *v, uint32_t index, uint64_t value)

@@ -22,6 +22,8 @@ void guest_state_put(struct vcpu *vcpu);
  * Reset, INIT"). */
 void guest_state_reset_loaded(void);
 
+/* Takes over an XCR0 that the guest may have written without an exit: some emulators let it. */
+void guest_state_see_xcr0(struct vcpu *vcpu);
 /* XSETBV: 0; -EINVAL: a reserved or unoffered bit, or a forbidden combination: #GP. */
 int guest_state_set_xcr(struct vcpu *vcpu, uint32_t index, uint64_t value);
 

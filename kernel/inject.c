@@ -68,9 +68,9 @@ void vcpu_inject_debug(struct vcpu *v, uint64_t dr6)
     /* what MOV SS had held back comes with it, and must not come again */
     dr6 |= backend->get(v, VREG_PENDING_DEBUG) & DR6_CAUSES;
     backend->set(v, VREG_PENDING_DEBUG, 0);
-    /* DR6 stays in the register: debug registers of a loaded vCPU are the CPU's own. B0-B3 are
-     * cleared first (SDM 3B, "Debug Status Register"); DR7.GD is off in the handler. */
-    x86_write_dr6((x86_read_dr6() & ~(DR6_B0 | DR6_B1 | DR6_B2 | DR6_B3)) | dr6);
+    /* B0-B3 are cleared first (SDM 3B, "Debug Status Register"); DR7.GD is off in the handler. */
+    dr6 |= backend->get(v, VREG_DR6) & ~(uint64_t)(DR6_B0 | DR6_B1 | DR6_B2 | DR6_B3);
+    backend->set(v, VREG_DR6, dr6);
     backend->set(v, VREG_DR7, backend->get(v, VREG_DR7) & ~DR7_GD);
     vcpu_inject_exception(v, VECTOR_DB);
 }

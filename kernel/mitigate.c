@@ -9,6 +9,8 @@
 #include "kernel/desc.h"
 #include "kernel/log.h"
 #include "kernel/option.h"
+#include "kernel/vcpu.h"
+#include "kernel/vm.h"
 #include "kernel/x86.h"
 
 struct barrier {
@@ -82,5 +84,40 @@ void mitigate_switch(uint64_t from, uint64_t to)
     for (size_t i = 0; i < ARRAY_SIZE(barriers); i++) {
         if (chosen[i])
             barriers[i].run();
+    }
+}
+
+/* How far an APIC id is shifted for its core's number (SDM 2A, CPUID, leaf 0BH). */
+static uint32_t core_shift(void)
+{
+    struct cpuid_regs r = { 0 };
+
+    if (x86_cpuid(CPUID_VENDOR, 0).eax >= CPUID_TOPOLOGY)
+        r = x86_cpuid(CPUID_TOPOLOGY, 0);
+    return (r.ecx & CPUID_B_ECX_TYPE) == CPUID_B_ECX_SMT ? r.eax & CPUID_B_EAX_SHIFT : 0;
+}
+
+/* Do the two run on different threads of one core? */
+static bool share_core(const struct vm *a, const struct vm *b, uint32_t shift)
+{
+    for (uint32_t i = 0; i < a->vcpu_count; i++) {
+        for (uint32_t j = 0; j < b->vcpu_count; j++) {
+            const struct cpu *one = a->vcpus[i]->cpu, *other = b->vcpus[j]->cpu;
+            if (one != other && one->apic_id >> shift == other->apic_id >> shift)
+                return true;
+        }
+    }
+    return false;
+}
+
+void mitigate_warn(const struct vm *vm)
+{
+    uint32_t shift = core_shift();
+
+    for (uint32_t id = 0; id < VM_MAX; id++) {
+        const struct vm *other = vm_get(id);
+        if (other && other != vm && share_core(vm, other, shift))
+            log_printf("mitigations: %s and %s run on two threads of one core: barriers do not "
+                       "part them\n", vm->name, other->name);
     }
 }

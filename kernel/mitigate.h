@@ -11,4 +11,8 @@ void mitigate_init(void);
 /* This CPU goes from one VM to another, by their serial numbers (from 0: to its first). */
 void mitigate_switch(uint64_t from, uint64_t to);
 
+/* Names other VMs that may run on another thread of a core that this one uses. On CPU 0. */
+struct vm;
+void mitigate_warn(const struct vm *vm);
+
 #endif

@@ -40,6 +40,35 @@ static int write_misc_enable(struct vcpu *v, uint32_t msr, uint64_t value)
     return 0;
 }
 
+/* Not passed through: one vendor keeps a bit of its own in there. */
+static int read_efer(struct vcpu *v, uint32_t msr, uint64_t *value)
+{
+    (void)msr;
+    *value = vcpu_get(v, VREG_EFER);
+    return 0;
+}
+
+static int read_pat(struct vcpu *v, uint32_t msr, uint64_t *value)
+{
+    (void)msr;
+    *value = vcpu_get(v, VREG_PAT);
+    return 0;
+}
+
+#define PAT_DEFINED 0xf3u /* types 0, 1, 4 to 7 (SDM 3A, "IA32_PAT MSR") */
+
+static int write_pat(struct vcpu *v, uint32_t msr, uint64_t value)
+{
+    (void)msr;
+    for (unsigned i = 0; i < 8; i++) {
+        uint64_t type = value >> (8 * i) & 0xff;
+        if (type > 7 || !(PAT_DEFINED >> type & 1))
+            return -EINVAL;
+    }
+    vcpu_set(v, VREG_PAT, value);
+    return 0;
+}
+
 #define EFER_WRITABLE (EFER_SCE | EFER_LME | EFER_NXE)
 
 static int write_efer(struct vcpu *v, uint32_t msr, uint64_t value)
@@ -122,7 +151,7 @@ static const struct msr_row rows[] = {
     { MSR_IA32_MTRR_PHYSBASE0, MSR_IA32_MTRR_PHYSBASE0 + 2 * MTRR_VARIABLE - 1, HANDLER, 0,
       mtrr_read, mtrr_write },
     { MSR_IA32_MTRR_FIX64K_00000, MSR_IA32_MTRR_FIX4K_F8000, HANDLER, 0, mtrr_read, mtrr_write },
-    { MSR_IA32_PAT, MSR_IA32_PAT, PASS, 0, NULL, NULL },
+    { MSR_IA32_PAT, MSR_IA32_PAT, HANDLER, 0, read_pat, write_pat },
     { MSR_IA32_MTRR_DEF_TYPE, MSR_IA32_MTRR_DEF_TYPE, HANDLER, 0, mtrr_read, mtrr_write },
     { MSR_IA32_TSC_DEADLINE, MSR_IA32_TSC_DEADLINE, HANDLER, 0, intc_read, intc_write },
     { MSR_IA32_X2APIC_BASE, MSR_IA32_X2APIC_BASE + 0xff, HANDLER, 0, intc_read, intc_write },
@@ -130,8 +159,8 @@ static const struct msr_row rows[] = {
     { MSR_KVM_WALL_CLOCK_NEW, MSR_KVM_WALL_CLOCK_NEW, HANDLER, 0, NULL, pvclock_write_wall },
     { MSR_KVM_SYSTEM_TIME_NEW, MSR_KVM_SYSTEM_TIME_NEW, HANDLER, 0, NULL, pvclock_write_system },
     { MSR_KVM_PV_EOI_EN, MSR_KVM_PV_EOI_EN, HANDLER, 0, NULL, write_pv_eoi },
-    { MSR_IA32_EFER, MSR_IA32_EFER, READ_PASS, 0, NULL, write_efer },
-    /* switched by kernel/guest_state.c, of no meaning to the hypervisor */
+    { MSR_IA32_EFER, MSR_IA32_EFER, HANDLER, 0, read_efer, write_efer },
+    /* switched by the backend, of no meaning to the hypervisor */
     { MSR_IA32_STAR, MSR_IA32_FMASK, PASS, 0, NULL, NULL },
     { MSR_IA32_FS_BASE, MSR_IA32_KERNEL_GS_BASE, PASS, 0, NULL, NULL },
 };

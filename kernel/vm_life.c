@@ -7,6 +7,7 @@
 
 #include "kernel/console.h"
 #include "kernel/log.h"
+#include "kernel/mitigate.h"
 #include "kernel/report.h"
 #include "kernel/rtc.h"
 #include "kernel/time.h"
@@ -49,7 +50,8 @@ int vm_start(struct vm *vm)
     vm->reason[0] = '\0';
     vm->vcpus_out = 0;
     vm->logged = 0;
-    vm->launches++;
+    if (!vm->launches++)
+        mitigate_warn(vm);
     vm->start_tsc = time_tsc();
     vm->state = VM_RUNNING;
     vm->vcpus[0]->state = VCPU_RUNNABLE;

@@ -67,6 +67,11 @@
 #define CPUID_7_EDX_ARCH_CAPABILITIES (1u << 29)
 #define CPUID_7_EDX_SSBD (1u << 31)
 
+/* Leaf 0xb, subleaf 0: threads of a core */
+#define CPUID_B_EAX_SHIFT 0x1fu
+#define CPUID_B_ECX_TYPE 0xff00u
+#define CPUID_B_ECX_SMT 0x100u
+
 /* Leaf 0xd, subleaf 1 */
 #define CPUID_D1_EAX_XSAVEOPT (1u << 0)
 #define CPUID_D1_EAX_XSAVEC (1u << 1)

@@ -55,6 +55,10 @@ uint64_t vmx_get(struct vcpu *v, enum vreg reg)
         return cached(v, &v->rflags, VCPU_RFLAGS, VMCS_GUEST_RFLAGS);
     case VREG_SHADOW:
         return vmx_shadow(v);
+    case VREG_CR2: /* root mode has no page faults and no debug registers */
+        return x86_read_cr2();
+    case VREG_DR6:
+        return x86_read_dr6();
     case VREG_CPL: /* SDM 3C, "Guest Register State": the DPL of SS */
         return vmcs_read(VMCS_GUEST_SS_ACCESS) >> SEGMENT_ACCESS_DPL_SHIFT & 3;
     case VREG_CR0:
@@ -113,6 +117,12 @@ void vmx_set(struct vcpu *v, enum vreg reg, uint64_t value)
         v->rflags = value;
         v->valid |= VCPU_RFLAGS;
         v->dirty |= VCPU_RFLAGS;
+        break;
+    case VREG_CR2:
+        x86_write_cr2(value);
+        break;
+    case VREG_DR6:
+        x86_write_dr6(value);
         break;
     case VREG_CR0:
         set_cr0(v, value);

@@ -8,6 +8,7 @@
 
 #include "kernel/desc.h"
 #include "kernel/page.h"
+#include "kernel/vcpu_reset.h"
 #include "kernel/x86.h"
 #include "vmx/vmx.h"
 #include "vmx/vmx_asm.h"
@@ -104,54 +105,13 @@ static void write_host_state(const struct vcpu *v)
     write_table(rows, ARRAY_SIZE(rows));
 }
 
-/* Descriptor types of SDM 3A, "Segment Descriptors", with P (80h) and S (10h). */
-#define ACCESS_DATA_RW_ACCESSED 0x93u
-#define ACCESS_CODE_RX_ACCESSED 0x9bu
-#define ACCESS_LDT 0x82u
-#define ACCESS_TSS_BUSY 0x8bu
-
-static const struct vsegment reset_segments[VSEG_COUNT] = {
-    [VSEG_ES] = { 0, 0xffff, ACCESS_DATA_RW_ACCESSED, 0 },
-    [VSEG_CS] = { 0xf000, 0xffff, ACCESS_CODE_RX_ACCESSED, 0xffff0000 },
-    [VSEG_SS] = { 0, 0xffff, ACCESS_DATA_RW_ACCESSED, 0 },
-    [VSEG_DS] = { 0, 0xffff, ACCESS_DATA_RW_ACCESSED, 0 },
-    [VSEG_FS] = { 0, 0xffff, ACCESS_DATA_RW_ACCESSED, 0 },
-    [VSEG_GS] = { 0, 0xffff, ACCESS_DATA_RW_ACCESSED, 0 },
-    [VSEG_LDTR] = { 0, 0xffff, ACCESS_LDT, 0 },
-    [VSEG_TR] = { 0, 0xffff, ACCESS_TSS_BUSY, 0 },
-    [VSEG_GDTR] = { 0, 0xffff, 0, 0 },
-    [VSEG_IDTR] = { 0, 0xffff, 0, 0 },
-};
-
-#define RESET_RIP 0xfff0
-#define RESET_CR0 (CR0_CD | CR0_NW | CR0_ET)
-
-static const struct field_value reset_fields[] = {
-    { VMCS_GUEST_CR3, 0 },
-    { VMCS_GUEST_DR7, DR7_INIT },
-    { VMCS_GUEST_RSP, 0 },
-    { VMCS_GUEST_RIP, RESET_RIP },
-    { VMCS_GUEST_RFLAGS, RFLAGS_FIXED1 },
-    { VMCS_GUEST_PENDING_DEBUG, 0 },
-    { VMCS_GUEST_INTERRUPTIBILITY, 0 },
-    { VMCS_GUEST_ACTIVITY, ACTIVITY_ACTIVE },
-    { VMCS_GUEST_SYSENTER_CS, 0 },
-    { VMCS_GUEST_SYSENTER_ESP, 0 },
-    { VMCS_GUEST_SYSENTER_EIP, 0 },
-    { VMCS_GUEST_DEBUGCTL, 0 },
-    { VMCS_GUEST_PAT, PAT_RESET },
-    { VMCS_ENTRY_INTR_INFO, 0 },
-};
-
 void vmx_vcpu_reset(struct vcpu *v)
 {
-    write_table(reset_fields, ARRAY_SIZE(reset_fields));
-    for (unsigned seg = 0; seg < VSEG_COUNT; seg++)
-        vmx_set_segment(v, (enum vseg)seg, &reset_segments[seg]);
-    vmx_set(v, VREG_EFER, 0);
-    vmx_set(v, VREG_CR0, RESET_CR0);
-    vmx_set(v, VREG_CR4, 0);
-    v->valid = v->dirty = 0;
+    vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, 0);
+    vmcs_write(VMCS_GUEST_ACTIVITY, ACTIVITY_ACTIVE);
+    vmcs_write(VMCS_GUEST_DEBUGCTL, 0);
+    vmcs_write(VMCS_ENTRY_INTR_INFO, 0);
+    vcpu_reset_registers(v);
 }
 
 int vmx_vcpu_init(struct vcpu *v)
@@ -194,9 +154,19 @@ void vmx_vcpu_fini(struct vcpu *v)
     v->backend = NULL;
 }
 
+/* Read and written by the guest without exits; a VMCS has no fields for them. */
+static const uint32_t switched_msrs[VMX_SWITCHED_COUNT] = {
+    MSR_IA32_STAR, MSR_IA32_LSTAR, MSR_IA32_CSTAR, MSR_IA32_FMASK, MSR_IA32_KERNEL_GS_BASE,
+};
+
 void vmx_load(struct vcpu *v)
 {
     struct vmx_vcpu *x = vmx_of(v);
+
+    for (unsigned i = 0; i < VMX_SWITCHED_COUNT; i++)
+        x86_wrmsr(switched_msrs[i], x->msrs[i]);
+    x86_write_cr2(x->cr2);
+    x86_write_dr6(x->dr6);
 
     if (!vmx_load_region(x->vmcs_hpa))
         vmx_refused("VMPTRLD", x->vmcs_hpa);
@@ -208,6 +178,10 @@ void vmx_put(struct vcpu *v)
 {
     struct vmx_vcpu *x = vmx_of(v);
 
+    for (unsigned i = 0; i < VMX_SWITCHED_COUNT; i++)
+        x->msrs[i] = x86_rdmsr(switched_msrs[i]);
+    x->cr2 = x86_read_cr2();
+    x->dr6 = x86_read_dr6();
     vmx_write_back(v);
     if (!vmx_clear(x->vmcs_hpa))
         vmx_refused("VMCLEAR", x->vmcs_hpa);

@@ -58,7 +58,10 @@ static inline uint64_t vmx_cr4_ours(void)
     return ~(VMX_CR4_GUESTS & vmx_caps.cr4_fixed1);
 }
 
+#define VMX_SWITCHED_COUNT 5u /* MSRs: vmx/setup.c */
+
 struct vmx_vcpu {
+    uint64_t msrs[VMX_SWITCHED_COUNT], cr2, dr6; /* while it is not loaded */
     void *vmcs;
     uint16_t vpid;
     uint32_t proc, proc2;  /* controls as in the VMCS */

@@ -71,6 +71,11 @@ static inline void x86_invlpg(uint64_t address)
     (void)address;
 }
 
+static inline void x86_verw(uint16_t selector)
+{
+    (void)selector;
+}
+
 static inline uint64_t x86_read_rflags(void)
 {
     return RFLAGS_FIXED1;

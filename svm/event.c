@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Events of the guest: injection, what an exit has interrupted, and when the guest can take one
+ * (root mode). Source: APM 2, "Event Injection", "Interrupt and Local APIC Support"; NMIs are
+ * blocked by us, since processors without virtual NMIs do not say whether they are.
+ */
+#include "kernel/log.h"
+#include "kernel/x86.h"
+#include "svm/svm.h"
+
+static const uint8_t event_types[] = {
+    [VEVENT_INTERRUPT] = EVENT_TYPE_INTR,
+    [VEVENT_NMI] = EVENT_TYPE_NMI,
+    [VEVENT_EXCEPTION] = EVENT_TYPE_EXCEPTION,
+    [VEVENT_SOFT_INTERRUPT] = EVENT_TYPE_SOFTWARE,
+    [VEVENT_SOFT_EXCEPTION] = EVENT_TYPE_EXCEPTION,
+    [VEVENT_ICEBP] = EVENT_TYPE_EXCEPTION,
+};
+
+static void block_nmis(struct vcpu *v, bool on)
+{
+    uint32_t *intercepts = &vmcb_of(v)->control.intercept_1;
+
+    svm_of(v)->nmi_blocked = on;
+    svm_of(v)->iret_rip = ~0ull;
+    *intercepts = (*intercepts & ~(uint32_t)INTERCEPT_1_IRET) |
+                  (on ? (uint32_t)INTERCEPT_1_IRET : 0);
+}
+
+void svm_inject(struct vcpu *v)
+{
+    const struct vevent *event = &v->event;
+    struct vmcb *vmcb = vmcb_of(v);
+    uint64_t inject = event->vector | (uint64_t)event_types[event->type] << EVENT_TYPE_SHIFT |
+                      EVENT_VALID;
+
+    if (event->has_error_code)
+        inject |= EVENT_ERROR_CODE | (uint64_t)event->error_code << EVENT_ERROR_CODE_SHIFT;
+    /* what is pushed is RIP, or next_rip where there is one: behind the instruction */
+    if (event->type >= VEVENT_SOFT_INTERRUPT) {
+        svm_set(v, VREG_RIP, svm_get(v, VREG_RIP) + event->length);
+        vmcb->control.next_rip = v->rip;
+    }
+    if (event->type == VEVENT_NMI)
+        block_nmis(v, true);
+    vmcb->control.event_inject = inject;
+}
+
+/* INT n, INT3 and INTO are not injected again: RIP is theirs, and they come again by themselves. */
+void svm_requeue_interrupted_event(struct vcpu *v)
+{
+    uint64_t info = vmcb_of(v)->control.exit_int_info;
+    unsigned type = info >> EVENT_TYPE_SHIFT & EVENT_TYPE_MASK;
+    uint8_t vector = info & EVENT_VECTOR_MASK;
+
+    if (likely(!(info & EVENT_VALID)) || type == EVENT_TYPE_SOFTWARE ||
+        (type == EVENT_TYPE_EXCEPTION && (vector == VECTOR_BP || vector == VECTOR_OF)))
+        return;
+    v->event = (struct vevent){
+        .type = type == EVENT_TYPE_NMI         ? VEVENT_NMI
+                : type == EVENT_TYPE_EXCEPTION ? VEVENT_EXCEPTION
+                                               : VEVENT_INTERRUPT,
+        .vector = vector,
+        .has_error_code = info & EVENT_ERROR_CODE,
+        .error_code = info & EVENT_ERROR_CODE ? (uint32_t)(info >> EVENT_ERROR_CODE_SHIFT) : 0,
+    };
+}
+
+bool svm_interruptible(struct vcpu *v)
+{
+    return (svm_get(v, VREG_RFLAGS) & RFLAGS_IF) && !svm_get(v, VREG_SHADOW);
+}
+
+/* The intercept of IRET comes before the instruction runs; until then it is still blocked. */
+bool svm_nmi_ready(struct vcpu *v)
+{
+    const struct svm_vcpu *x = svm_of(v);
+
+    return !x->nmi_blocked && !x->stepping && svm_get(v, VREG_RIP) != x->iret_rip &&
+           !svm_get(v, VREG_SHADOW);
+}
+
+/* For an NMI that waits for the end of an instruction: a shadow's, or IRET. */
+static void step(struct vcpu *v)
+{
+    struct svm_vcpu *x = svm_of(v);
+
+    if (x->stepping)
+        return;
+    x->own_tf = svm_get(v, VREG_RFLAGS) & RFLAGS_TF;
+    x->stepping = true;
+    svm_set(v, VREG_RFLAGS, v->rflags | RFLAGS_TF);
+}
+
+bool svm_stepped(struct vcpu *v)
+{
+    struct svm_vcpu *x = svm_of(v);
+    uint64_t flags;
+
+    if (!x->stepping)
+        return false;
+    x->stepping = false;
+    x->iret_rip = ~0ull;
+    vcpu_request(v, VCPU_REQ_IRQ);
+    if (x->own_tf)
+        return false;
+    flags = svm_get(v, VREG_RFLAGS);
+    svm_set(v, VREG_RFLAGS, flags & ~(uint64_t)RFLAGS_TF);
+    if (vmcb_of(v)->save.dr6 & (DR6_B0 | DR6_B1 | DR6_B2 | DR6_B3))
+        return false;
+    vmcb_of(v)->save.dr6 &= ~(uint64_t)DR6_BS;
+    return true;
+}
+
+void svm_at_iret(struct vcpu *v)
+{
+    uint64_t rip = svm_get(v, VREG_RIP);
+
+    block_nmis(v, false);
+    svm_of(v)->iret_rip = rip;
+    if (svm_of(v)->windows & VWINDOW_NMI)
+        step(v);
+}
+
+void svm_window(struct vcpu *v, unsigned windows)
+{
+    struct svm_vcpu *x = svm_of(v);
+    struct vmcb_control *c = &vmcb_of(v)->control;
+    /* a virtual interrupt of the highest priority, which is intercepted before it is taken */
+    const uint64_t request = VINTR_IRQ | 0xfull << VINTR_PRIORITY_SHIFT | VINTR_IGNORE_TPR;
+
+    x->windows = windows;
+    if (windows & VWINDOW_IRQ) {
+        c->vintr |= request;
+        c->intercept_1 |= (uint32_t)INTERCEPT_1_VINTR;
+    } else {
+        c->vintr &= ~request;
+        c->intercept_1 &= ~(uint32_t)INTERCEPT_1_VINTR;
+    }
+    /* blocked: IRET's intercept is the window */
+    if ((windows & VWINDOW_NMI) && !x->nmi_blocked)
+        step(v);
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Is this CPU able, and if not, what is missing and where is it switched on? And EFER.SVME (root
+ * mode). Source: APM 2, "Enabling SVM", "Support for the SVM feature".
+ */
+#include <errno.h>
+
+#include "kernel/log.h"
+#include "kernel/page.h"
+#include "kernel/x86.h"
+#include "svm/svm.h"
+#include "svm/svm_asm.h"
+
+struct svm_caps svm_caps;
+
+/* APM 3, "CPUID Fn8000_000A_EDX SVM Feature Identification" */
+#define SVM_NESTED_PAGING BIT(0)
+#define SVM_NEXT_RIP BIT(3)
+#define SVM_FLUSH_BY_ASID BIT(6)
+#define SVM_DECODE_ASSISTS BIT(7)
+#define SVM_PAUSE_FILTER BIT(10)
+#define SVM_PAUSE_THRESHOLD BIT(12)
+#define ASIDS_MIN 2u /* the host's and one more */
+
+static int probe_presence(void)
+{
+    if (x86_cpuid(CPUID_EXT_MAX, 0).eax < CPUID_SVM ||
+        !(x86_cpuid(CPUID_EXT_FEATURES_AMD, 0).ecx & CPUID_80000001_ECX_SVM)) {
+        log_printf("svm: AMD-V missing: CPUID leaf 80000001h ECX bit 2; in QEMU use "
+                   "-cpu max,+svm,+npt\n");
+        return -ENODEV;
+    }
+    if (x86_rdmsr(MSR_AMD_VM_CR) & VM_CR_SVMDIS) {
+        log_printf("svm: AMD-V is switched off: VM_CR (MSR C0010114h) bit 4; switch on \"SVM\" in "
+                   "the firmware set-up\n");
+        return -ENOTSUP;
+    }
+    return 0;
+}
+
+int svm_probe(void)
+{
+    struct cpuid_regs r;
+    int err = probe_presence();
+
+    if (err)
+        return err;
+    r = x86_cpuid(CPUID_SVM, 0);
+    if (!(r.edx & SVM_NESTED_PAGING)) {
+        log_printf("svm: nested paging missing: CPUID leaf 8000000Ah EDX bit 0; in QEMU use "
+                   "-cpu max,+svm,+npt\n");
+        return -ENOTSUP;
+    }
+    if (r.ebx < ASIDS_MIN) {
+        log_printf("svm: address space identifiers missing: CPUID leaf 8000000Ah EBX is %u\n",
+                   r.ebx);
+        return -ENOTSUP;
+    }
+    svm_caps = (struct svm_caps){
+        .asids = r.ebx,
+        .next_rip = r.edx & SVM_NEXT_RIP,
+        .decode_assists = r.edx & SVM_DECODE_ASSISTS,
+        .flush_by_asid = r.edx & SVM_FLUSH_BY_ASID,
+        .pause_filter = r.edx & SVM_PAUSE_FILTER,
+        .pause_threshold = r.edx & SVM_PAUSE_THRESHOLD,
+        .pages_1g = x86_cpuid(CPUID_EXT_FEATURES_AMD, 0).edx & CPUID_80000001_EDX_PAGE1GB,
+    };
+    log_printf("svm: AMD-V with nested paging, %u ASIDs%s%s%s\n", svm_caps.asids,
+               svm_caps.next_rip ? ", next RIP" : "",
+               svm_caps.decode_assists ? ", decode assists" : "",
+               svm_caps.pause_filter ? ", pause filter" : "");
+    return 0;
+}
+
+int svm_cpu_on(struct cpu *cpu)
+{
+    struct svm_cpu *own = page_zalloc();
+
+    if (!own)
+        return -ENOMEM;
+    own->save_area = page_zalloc();
+    own->host = page_zalloc();
+    if (!own->save_area || !own->host) {
+        page_zfree(own->save_area);
+        page_zfree(own->host);
+        page_zfree(own);
+        return -ENOMEM;
+    }
+    own->next_asid = 1;
+    own->generation = 1;
+    x86_wrmsr(MSR_IA32_EFER, x86_rdmsr(MSR_IA32_EFER) | EFER_SVME);
+    x86_wrmsr(MSR_AMD_VM_HSAVE_PA, page_hpa(own->save_area));
+    svm_vmsave(page_hpa(own->host));
+    cpu->backend = own;
+    return 0;
+}
+
+void svm_cpu_off(struct cpu *cpu)
+{
+    struct svm_cpu *own = cpu->backend;
+
+    x86_wrmsr(MSR_AMD_VM_HSAVE_PA, 0);
+    x86_wrmsr(MSR_IA32_EFER, x86_rdmsr(MSR_IA32_EFER) & ~EFER_SVME);
+    page_zfree(own->save_area);
+    page_zfree(own->host);
+    page_zfree(own);
+    cpu->backend = NULL;
+}
