@@ -44,7 +44,9 @@ run-really:
 	@+$(READY) && { $(PYTHON) scripts/run.py; echo $$? >build/status.$$PPID; }
 
 test:
-	@+$(DEBUG_READY) && $(PYTHON) tests/run.py
+	@+$(DEBUG_READY) && $(MAKE) --no-print-directory $(JOBS) -f kernel/kernel.mk BUILD=build/checked \
+		DEBUG=1 build/checked/mullion.elf && \
+		MULLION_KERNEL=build/checked/mullion.elf $(PYTHON) tests/run.py
 
 bench:
 	@+$(READY) && $(PYTHON) scripts/bench.py

@@ -62,6 +62,7 @@ static void expired(struct vtimer *timer)
 void vlapic_timer_init(struct vlapic *apic)
 {
     vtimer_init(&apic->timer, apic->vcpu, expired, apic);
+    apic->timer.unlocked = true;
 }
 
 void vlapic_timer_stop(struct vlapic *apic)

@@ -151,7 +151,8 @@ static void add_row(struct cpuid_table *t, uint32_t leaf, uint32_t subleaf, stru
                                    (leaf == CPUID_TOPOLOGY && subleaf == ANY_SUBLEAF) };
     if (first && !*first)
         *first = (uint8_t)(n + 1);
-    if (leaf < BASIC_LEAVES && subleaf == ANY_SUBLEAF && !t->rows[n].live && t->basic[leaf] == n + 1)
+    if (leaf < BASIC_LEAVES && subleaf == ANY_SUBLEAF && !t->rows[n].live &&
+        t->basic[leaf] == n + 1)
         t->plain[leaf] = &t->rows[n].regs;
 }
 

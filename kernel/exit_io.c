@@ -13,7 +13,7 @@ static uint64_t ones(unsigned size)
 }
 
 /* A port that no device has reads as all ones and ignores writes; said once for each VM. */
-static void unknown_port(struct vm *vm, uint16_t port, bool in)
+static __attribute__((cold)) void unknown_port(struct vm *vm, uint16_t port, bool in)
 {
     if (vm->unknown_ports++ < VM_UNKNOWN_LOGGED)
         log_printf("%s: %s port 0x%x, where no device is\n", vm->name, in ? "IN from" : "OUT to",

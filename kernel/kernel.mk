@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 # The hypervisor's image, build/mullion.elf. Make fragment, run from the root of the tree:
-#   make -f kernel/kernel.mk [DEBUG=0]
+#   make -f kernel/kernel.mk [DEBUG=1]
+# DEBUG=1 checks the order of locks; "make test" boots such a build, build/checked/.
 # Objects are linked directly, never through an archive, so that linker sets are complete.
 
 BUILD ?= build
 CACHE ?= .cache
-DEBUG ?= 1
+DEBUG ?= 0
 KERNEL_ELF := $(BUILD)/mullion.elf
 KERNEL_OBJ := $(BUILD)/obj
 KERNEL_FOLDERS ?= kernel vmx svm drivers

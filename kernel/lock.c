@@ -6,7 +6,7 @@
 #include "kernel/log.h"
 #include "kernel/x86.h"
 
-/* The check of ranks; a release build compiles with -DLOCK_CHECKED=0. */
+/* The check of ranks: in unit tests, and in the build that tests boot (kernel/kernel.mk). */
 #ifndef LOCK_CHECKED
 #define LOCK_CHECKED 1
 #endif

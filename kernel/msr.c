@@ -14,7 +14,7 @@
 #include "kernel/vcpu.h"
 #include "kernel/vm.h"
 
-enum access { PASS, READ_PASS, VALUE, HANDLER };
+enum access { NOTHING, PASS, READ_PASS, VALUE, HANDLER };
 
 struct msr_row {
     uint32_t first, last;
@@ -34,9 +34,8 @@ static int read_misc_enable(struct vcpu *v, uint32_t msr, uint64_t *value)
 static int write_misc_enable(struct vcpu *v, uint32_t msr, uint64_t value)
 {
     (void)msr;
-    v->msrs->misc_enable = value & MISC_ENABLE_FAST_STRINGS
-                               ? v->msrs->misc_enable | MISC_ENABLE_FAST_STRINGS
-                               : v->msrs->misc_enable & ~MISC_ENABLE_FAST_STRINGS;
+    v->msrs->misc_enable = (v->msrs->misc_enable & ~MISC_ENABLE_FAST_STRINGS) |
+                           (value & MISC_ENABLE_FAST_STRINGS);
     return 0;
 }
 
@@ -163,15 +162,18 @@ static const struct msr_row rows[] = {
     /* switched by the backend, of no meaning to the hypervisor */
     { MSR_IA32_STAR, MSR_IA32_FMASK, PASS, 0, NULL, NULL },
     { MSR_IA32_FS_BASE, MSR_IA32_KERNEL_GS_BASE, PASS, 0, NULL, NULL },
+    /* the answer for all that has no row */
+    { UINT32_MAX, UINT32_MAX, NOTHING, 0, NULL, NULL },
 };
+#define NO_ROW (ARRAY_SIZE(rows) - 1)
 
 /* Exists only where RDTSCP does. */
 static const struct msr_row tsc_aux = { MSR_IA32_TSC_AUX, MSR_IA32_TSC_AUX, PASS, 0, NULL, NULL };
 
-/* Row number + 1 of the MSRs that are asked for all the time; filled with the first vCPU. */
+/* Row number of the MSRs that are asked for all the time; filled with the first vCPU. */
 #define LOW_MSRS 0x1000u
 static uint8_t low_rows[LOW_MSRS];
-_Static_assert(ARRAY_SIZE(rows) < UINT8_MAX, "low_rows");
+_Static_assert(ARRAY_SIZE(rows) <= UINT8_MAX, "low_rows");
 
 static const struct msr_row *search(uint32_t msr)
 {
@@ -186,22 +188,18 @@ static const struct msr_row *search(uint32_t msr)
         else
             return &rows[middle];
     }
-    return NULL;
+    return &rows[NO_ROW];
 }
 
 static inline const struct msr_row *find(uint32_t msr)
 {
-    if (unlikely(msr >= LOW_MSRS))
-        return search(msr);
-    return likely(low_rows[msr]) ? &rows[low_rows[msr] - 1] : NULL;
+    return likely(msr < LOW_MSRS) ? &rows[low_rows[msr]] : search(msr);
 }
 
 static void fill_low_rows(void)
 {
-    for (uint32_t msr = 0; msr < LOW_MSRS; msr++) {
-        const struct msr_row *row = search(msr);
-        low_rows[msr] = row ? (uint8_t)(row - rows + 1) : 0;
-    }
+    for (uint32_t msr = 0; msr < LOW_MSRS; msr++)
+        low_rows[msr] = (uint8_t)(search(msr) - rows);
 }
 
 static void let_pass(struct vm *vm, const struct msr_row *row)
@@ -242,9 +240,9 @@ static int msr_read(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
     const struct msr_row *row = find(msr);
 
-    if (likely(row && row->read))
+    if (likely(row->read))
         return row->read(v, msr, value);
-    if (!row || row->access != VALUE) {
+    if (row->access != VALUE) {
         unknown(v, "RDMSR", msr);
         return -EINVAL;
     }
@@ -256,9 +254,9 @@ static int msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
 {
     const struct msr_row *row = find(msr);
 
-    if (likely(row && row->write))
+    if (likely(row->write))
         return row->write(v, msr, value);
-    if (!row || row->access == PASS) {
+    if (row->access == PASS || row->access == NOTHING) {
         unknown(v, "WRMSR", msr);
         return -EINVAL;
     }
@@ -267,7 +265,7 @@ static int msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
 
 static enum verdict on_msr_read(struct vcpu *v, struct vmexit *exit)
 {
-    uint64_t value = 0;
+    uint64_t value;
 
     (void)exit;
     if (msr_read(v, (uint32_t)v->gpr[RCX], &value)) {

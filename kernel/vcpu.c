@@ -139,12 +139,14 @@ static void choose_event(struct vcpu *v)
         set_windows(v, 0);
         return;
     }
-    if (v->nmi_pending && !v->event.type && backend->nmi_ready(v)) {
-        v->event = (struct vevent){ .type = VEVENT_NMI, .vector = VECTOR_NMI };
-        v->nmi_pending = false;
+    if (unlikely(v->nmi_pending)) {
+        if (!v->event.type && backend->nmi_ready(v)) {
+            v->event = (struct vevent){ .type = VEVENT_NMI, .vector = VECTOR_NMI };
+            v->nmi_pending = false;
+        } else {
+            windows |= VWINDOW_NMI;
+        }
     }
-    if (v->nmi_pending)
-        windows |= VWINDOW_NMI;
     if (!v->event.type && backend->interruptible(v)) {
         vector = v->vm->intc->take(v);
         if (vector >= 0)
@@ -160,10 +162,9 @@ static bool ends_halt(struct vcpu *v)
     return v->nmi_pending || (v->vm->intc->wakes(v) && backend->interruptible(v));
 }
 
-bool vcpu_serve_requests(struct vcpu *v)
+/* All but interrupts and timers. False: the vCPU leaves its loop at once. */
+static __attribute__((noinline)) bool serve_others(struct vcpu *v, uint32_t requests)
 {
-    uint32_t requests = __atomic_exchange_n(&v->requests, 0, __ATOMIC_SEQ_CST);
-
     if (requests & VCPU_REQ_STOP) {
         v->state = VCPU_STOPPED;
         return false;
@@ -180,17 +181,27 @@ bool vcpu_serve_requests(struct vcpu *v)
         take_init(v);
     if (requests & VCPU_REQ_SIPI)
         take_sipi(v);
-    if (requests & VCPU_REQ_TIMER)
-        arm_timer(v);
     if (requests & VCPU_REQ_NMI)
         v->nmi_pending = true;
-    if (v->state == VCPU_HALTED && ends_halt(v))
-        v->state = VCPU_RUNNABLE;
-    if (v->state == VCPU_RUNNABLE && (requests & (VCPU_REQ_IRQ | VCPU_REQ_NMI)))
-        choose_event(v);
-    if (requests & VCPU_REQ_YIELD)
+    return true;
+}
+
+bool vcpu_serve_requests(struct vcpu *v)
+{
+    uint32_t requests = __atomic_exchange_n(&v->requests, 0, __ATOMIC_SEQ_CST);
+
+    if (unlikely(requests & ~(uint32_t)(VCPU_REQ_IRQ | VCPU_REQ_TIMER)) &&
+        !serve_others(v, requests))
         return false;
-    return v->state == VCPU_RUNNABLE;
+    if (requests & VCPU_REQ_TIMER)
+        arm_timer(v);
+    if (unlikely(v->state == VCPU_HALTED) && ends_halt(v))
+        v->state = VCPU_RUNNABLE;
+    if (unlikely(v->state != VCPU_RUNNABLE))
+        return false;
+    if (requests & (VCPU_REQ_IRQ | VCPU_REQ_NMI))
+        choose_event(v);
+    return !(requests & VCPU_REQ_YIELD);
 }
 
 struct create_call {

@@ -75,6 +75,7 @@ struct vtimer {
     void *owner;
     struct vcpu *vcpu;
     struct vtimer *next;
+    bool unlocked; /* fn touches nothing but what the vCPU owns: it runs without the VM's lock */
 };
 #define VTIMER_OFF (~0ull)
 

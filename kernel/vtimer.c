@@ -14,6 +14,7 @@ void vtimer_init(struct vtimer *timer, struct vcpu *v, void (*fn)(struct vtimer 
     timer->fn = fn;
     timer->owner = owner;
     timer->vcpu = v;
+    timer->unlocked = false;
     timer->next = v->timers;
     v->timers = timer;
 }
@@ -46,6 +47,10 @@ void vcpu_run_timers(struct vcpu *v)
                                                            false, __ATOMIC_ACQ_REL,
                                                            __ATOMIC_RELAXED))
             continue;
+        if (likely(t->unlocked)) {
+            t->fn(t);
+            continue;
+        }
         lock_acquire(&v->vm->lock);
         t->fn(t);
         lock_release(&v->vm->lock);

@@ -23,7 +23,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 LOADER = ROOT / "build/boot/BOOTX64.EFI"
-KERNEL = ROOT / "build/mullion.elf"
+KERNEL = ROOT / os.environ.get("MULLION_KERNEL", "build/mullion.elf")
 SECTOR = 512
 START = 2048  # first sector of the partition
 MIN_CLUSTERS = 65525  # of a FAT32 file system, as UEFI and everyone else tells FAT16 from FAT32

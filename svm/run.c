@@ -47,7 +47,7 @@ static void enter(struct vcpu *v, struct vmexit *exit)
 }
 
 /* A deadline that has passed is an exit of its own, without an entry. */
-static void run(struct vcpu *v, struct vmexit *exit)
+static void svm_run(struct vcpu *v, struct vmexit *exit)
 {
     struct svm_vcpu *x = svm_of(v);
 
@@ -61,7 +61,7 @@ static void run(struct vcpu *v, struct vmexit *exit)
 
 static void svm_loop(struct vcpu *v)
 {
-    exit_loop(v, run);
+    exit_loop(v, svm_run);
 }
 
 /* By the host's timer: its interrupt ends the guest's turn. */

@@ -86,8 +86,11 @@ static void fill_io(struct vcpu *v, struct vmexit *exit)
     exit->io.port = (uint16_t)(q >> IOQ_PORT_SHIFT);
     exit->io.size = (uint8_t)((q & IOQ_SIZE) + 1);
     exit->io.in = q & IOQ_IN;
-    exit->io.string = q & IOQ_STRING;
-    exit->io.rep = q & IOQ_REP;
+    exit->io.string = exit->io.rep = false;
+    if (unlikely(q & IOQ_STRING)) {
+        exit->io.string = true;
+        exit->io.rep = q & IOQ_REP;
+    }
 }
 
 enum crq_access { CRQ_TO_CR = 0, CRQ_FROM_CR = 1, CRQ_CLTS = 2, CRQ_LMSW = 3 };
@@ -237,16 +240,15 @@ bool vmx_exit_enabled(unsigned code)
     return code < VMX_EXIT_REASONS && vmx_rows[code].name && !(vmx_rows[code].flags & ROW_DISABLED);
 }
 
-static void decode_between(struct vcpu *v, struct vmexit *exit, uint32_t reason)
+static void decode_between(struct vcpu *v, struct vmexit *exit, const struct vmx_row *row,
+                           uint32_t reason)
 {
-    const struct vmx_row *row = &vmx_rows[reason & EXIT_REASON_BASIC];
-
     cpu_count_access(1);
     v->valid = v->dirty = 0;
     exit->word = row->word;
     if (row->flags & ROW_DELIVERY)
         requeue_interrupted_event(v);
-    if (unlikely(reason & EXIT_REASON_ENTRY_FAILURE))
+    else if (unlikely(reason & EXIT_REASON_ENTRY_FAILURE))
         vmx_explain_entry_failure(v, reason);
     if (row->fill)
         row->fill(v, exit);
@@ -254,18 +256,17 @@ static void decode_between(struct vcpu *v, struct vmexit *exit, uint32_t reason)
 
 void vmx_decode_rest(struct vcpu *v, struct vmexit *exit, uint32_t reason)
 {
-    if (unlikely((reason & EXIT_REASON_BASIC) >= VMX_EXIT_REASONS)) {
-        cpu_count_access(1);
-        v->valid = v->dirty = 0;
-        exit->word = EXIT_UNKNOWN;
-        log_printf("vmx: exit reason 0x%x is not in the manual\n", reason);
-        return;
-    }
-    const struct vmx_row *row = &vmx_rows[reason & EXIT_REASON_BASIC];
+    static const struct vmx_row none = { .word = EXIT_UNKNOWN };
+    uint32_t basic = reason & EXIT_REASON_BASIC;
+    const struct vmx_row *row = likely(basic < VMX_EXIT_REASONS) ? &vmx_rows[basic] : &none;
+
     if (row->flags & ROW_INSN) {
         vmx_decode_instruction(v, exit, row->word);
-        row->fill(v, exit);
-    } else {
-        decode_between(v, exit, reason);
+        if (row->fill)
+            row->fill(v, exit);
+        return;
     }
+    if (unlikely(row == &none))
+        log_printf("vmx: exit reason 0x%x is not in the manual\n", reason);
+    decode_between(v, exit, row, reason);
 }

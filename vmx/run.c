@@ -19,6 +19,8 @@ _Static_assert(offsetof(struct cpu, current) == CPU_CURRENT, "vmx/enter.S");
 
 void vmx_write_back(struct vcpu *v)
 {
+    if (!v->dirty)
+        return;
     if (v->dirty & VCPU_RIP)
         vmcs_write(VMCS_GUEST_RIP, v->rip);
     if (v->dirty & VCPU_RFLAGS)
@@ -28,6 +30,22 @@ void vmx_write_back(struct vcpu *v)
         vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, state & ~(BLOCKING_STI | BLOCKING_MOV_SS));
     }
     v->dirty = 0;
+}
+
+/* Right before an entry, since the timer stands still in root mode. Rounded up, and one more
+ * because the first step may come at once: never early. */
+static void arm_timer(struct vcpu *v)
+{
+    struct vmx_vcpu *x = vmx_of(v);
+    uint64_t now, value = TIMER_MAX;
+
+    v->timer_limit = VTIMER_OFF;
+    if (x->timer_tsc != VTIMER_OFF) {
+        v->timer_limit = v->stats.all.cycles + x->timer_slack;
+        now = time_tsc();
+        value = x->timer_tsc <= now ? 0 : ((x->timer_tsc - now) >> vmx_caps.timer_shift) + 2;
+    }
+    vmcs_write(VMCS_PREEMPTION_TIMER, MIN(value, TIMER_MAX));
 }
 
 #define INSN_ERROR_NOT_LAUNCHED 5u
@@ -54,8 +72,8 @@ __attribute__((always_inline)) inline void vmx_run(struct vcpu *v, struct vmexit
         vmcs_write(VMCS_GUEST_RIP, v->rip);
     else
         vmx_write_back(v);
-    if (unlikely(v->stats.all.cycles > v->timer_limit))
-        vmx_rearm_timer(v);
+    if (unlikely(v->stats.all.cycles >= v->timer_limit))
+        arm_timer(v);
     if (likely(vmx_resume(v)) || enter_otherwise(v, exit))
         vmx_decode(v, exit);
     else
@@ -82,11 +100,11 @@ void vmx_inject(struct vcpu *v)
     uint64_t info = event->vector | (uint64_t)intr_types[event->type] << INTR_TYPE_SHIFT |
                     INTR_VALID;
 
-    if (event->has_error_code) {
+    if (unlikely(event->has_error_code)) {
         info |= INTR_ERROR_CODE;
         vmcs_write(VMCS_ENTRY_ERROR_CODE, event->error_code);
     }
-    if (event->type >= VEVENT_SOFT_INTERRUPT)
+    if (unlikely(event->type >= VEVENT_SOFT_INTERRUPT))
         vmcs_write(VMCS_ENTRY_INSN_LENGTH, event->length);
     vmcs_write(VMCS_ENTRY_INTR_INFO, info);
 }
@@ -107,8 +125,13 @@ uint64_t vmx_shadow(struct vcpu *v)
 
 bool vmx_interruptible(struct vcpu *v)
 {
-    return (vmx_get(v, VREG_RFLAGS) & RFLAGS_IF) &&
-           !(vmx_shadow(v) & (BLOCKING_STI | BLOCKING_MOV_SS));
+    if (!(v->valid & VCPU_RFLAGS)) {
+        v->rflags = vmcs_read(VMCS_GUEST_RFLAGS);
+        v->valid |= VCPU_RFLAGS;
+    }
+    if (!(v->rflags & RFLAGS_IF))
+        return false;
+    return !((v->valid & VCPU_SHADOW ? v->shadow : vmx_shadow(v)) & VCPU_SHADOW_MASK);
 }
 
 bool vmx_nmi_ready(struct vcpu *v)
@@ -161,25 +184,10 @@ void vmx_wake(struct vcpu *v)
         vmcs_write(VMCS_GUEST_ACTIVITY, ACTIVITY_ACTIVE);
 }
 
-/* Rounded up, and one more because the first step may come at once: never early. */
-void vmx_rearm_timer(struct vcpu *v)
-{
-    struct vmx_vcpu *x = vmx_of(v);
-    uint64_t now = time_tsc(), value = TIMER_MAX;
-
-    if (x->timer_tsc <= now)
-        value = 0;
-    else if (x->timer_tsc != VTIMER_OFF)
-        value = MIN(((x->timer_tsc - now) >> vmx_caps.timer_shift) + 2, TIMER_MAX);
-    v->timer_limit = x->timer_tsc == VTIMER_OFF ? VTIMER_OFF
-                                                : v->stats.all.cycles + x->timer_slack;
-    vmcs_write(VMCS_PREEMPTION_TIMER, value);
-}
-
 void vmx_set_timer(struct vcpu *v, uint64_t tsc)
 {
     vmx_of(v)->timer_tsc = tsc;
-    vmx_rearm_timer(v);
+    v->timer_limit = 0;
 }
 
 void vmx_flush(struct vm *vm)

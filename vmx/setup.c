@@ -127,7 +127,7 @@ int vmx_vcpu_init(struct vcpu *v)
     x->vpid = (uint16_t)(v->vm->id * BOOT_VCPUS_MAX + v->id + 1);
     x->proc = vmx_caps.proc;
     x->proc2 = vmx_caps.proc2;
-    x->timer_tsc = v->timer_limit = VTIMER_OFF;
+    x->timer_tsc = VTIMER_OFF;
     x->timer_slack = vmx_caps.timer_saved ? VMX_TIMER_SLACK : 0;
     v->backend = x;
     *(uint32_t *)x->vmcs = vmx_caps.revision;
@@ -170,7 +170,7 @@ void vmx_load(struct vcpu *v)
 
     if (!vmx_load_region(x->vmcs_hpa))
         vmx_refused("VMPTRLD", x->vmcs_hpa);
-    vmx_rearm_timer(v);
+    v->timer_limit = 0;
 }
 
 /* VMCLEAR writes all that the processor keeps of it to memory. */

@@ -131,7 +131,6 @@ void vmx_intercept_idle(struct vcpu *vcpu, bool on);
 void vmx_intercept_exception(struct vcpu *vcpu, uint8_t vector, bool on);
 void vmx_wake(struct vcpu *vcpu);
 void vmx_set_timer(struct vcpu *vcpu, uint64_t tsc);
-void vmx_rearm_timer(struct vcpu *vcpu);
 
 const char *vmx_exit_name(unsigned code);
 bool vmx_exit_enabled(unsigned code);

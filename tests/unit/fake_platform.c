@@ -70,7 +70,7 @@ uint64_t time_ns_to_ticks(uint64_t ns)
 
 void vtimer_init(struct vtimer *timer, struct vcpu *vcpu, void (*fn)(struct vtimer *), void *owner)
 {
-    *timer = (struct vtimer){ VTIMER_OFF, fn, owner, vcpu, vcpu->timers };
+    *timer = (struct vtimer){ VTIMER_OFF, fn, owner, vcpu, vcpu->timers, false };
     vcpu->timers = timer;
 }
 

@@ -184,7 +184,7 @@ uint64_t vdev_wallclock(const struct vdev *dev)
 void vtimer_init(struct vtimer *timer, struct vcpu *vcpu, void (*fn)(struct vtimer *), void *owner)
 {
     assert_ptr_equal(vcpu, &fake.vcpu);
-    *timer = (struct vtimer){VTIMER_OFF, fn, owner, vcpu, vcpu->timers};
+    *timer = (struct vtimer){VTIMER_OFF, fn, owner, vcpu, vcpu->timers, false};
     vcpu->timers = timer;
 }
 

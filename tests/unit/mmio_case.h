@@ -32,6 +32,16 @@ static enum verdict access(gpa_t gpa, bool write)
     return fake_handle(&last);
 }
 
+/* 64-bit mode with the first 2 MiB mapped. */
+static inline void long_mode(void)
+{
+    fake_long();
+    fake.regs[VREG_CR3] = 0x10000;
+    fake_poke(0x10000, 0x11000 | PTE_P | PTE_W | PTE_U, 8);
+    fake_poke(0x11000, 0x12000 | PTE_P | PTE_W | PTE_U, 8);
+    fake_poke(0x12000, PTE_PS | PTE_P | PTE_W | PTE_U, 8);
+}
+
 static void put_code(const char *bytes, size_t length)
 {
     for (size_t i = 0; i < length; i++)

@@ -206,6 +206,15 @@ static void control_registers_are_shadowed(void **state)
     assert_false(fake_vmx.vmcs[VMCS_ENTRY_CONTROLS] & ENTRYC_GUEST_64);
 }
 
+/* The timer is written right before an entry. */
+static void enter_with_timer(struct vcpu *v, uint64_t tsc)
+{
+    struct vmexit exit;
+
+    vmx_set_timer(v, tsc);
+    vmx_run(v, &exit);
+}
+
 /* Never early, and late by no more than two of its steps. */
 static void timer_is_never_early(void **state)
 {
@@ -216,18 +225,18 @@ static void timer_is_never_early(void **state)
     for (uint64_t now = 1000; now < 1100; now++)
         for (uint64_t delta = 1; delta < 200; delta += 7) {
             fake_vmx.tsc = now;
-            vmx_set_timer(v, now + delta);
+            enter_with_timer(v, now + delta);
             /* the timer counts when bit 5 of the TSC changes (SDM 3C, "VMX-Preemption Timer") */
             uint64_t fires = ((now >> 5) + fake_vmx.vmcs[VMCS_PREEMPTION_TIMER]) << 5;
 
             assert_true(fires >= now + delta);
             assert_true(fires - (now + delta) <= 2 * 32);
         }
-    vmx_set_timer(v, 1);
+    enter_with_timer(v, 1);
     assert_int_equal(fake_vmx.vmcs[VMCS_PREEMPTION_TIMER], 0);
-    vmx_set_timer(v, VTIMER_OFF);
+    enter_with_timer(v, VTIMER_OFF);
     assert_int_equal(fake_vmx.vmcs[VMCS_PREEMPTION_TIMER], UINT32_MAX);
-    vmx_set_timer(v, VTIMER_OFF - 1);
+    enter_with_timer(v, VTIMER_OFF - 1);
     assert_int_equal(fake_vmx.vmcs[VMCS_PREEMPTION_TIMER], UINT32_MAX);
 }
 
