@@ -24,68 +24,6 @@ struct msr_row {
     int (*write)(struct vcpu *v, uint32_t msr, uint64_t value);
 };
 
-static int read_misc_enable(struct vcpu *v, uint32_t msr, uint64_t *value)
-{
-    (void)msr;
-    *value = v->msrs->misc_enable;
-    return 0;
-}
-
-static int write_misc_enable(struct vcpu *v, uint32_t msr, uint64_t value)
-{
-    (void)msr;
-    v->msrs->misc_enable = (v->msrs->misc_enable & ~MISC_ENABLE_FAST_STRINGS) |
-                           (value & MISC_ENABLE_FAST_STRINGS);
-    return 0;
-}
-
-/* Not passed through: one vendor keeps a bit of its own in there. */
-static int read_efer(struct vcpu *v, uint32_t msr, uint64_t *value)
-{
-    (void)msr;
-    *value = vcpu_get(v, VREG_EFER);
-    return 0;
-}
-
-static int read_pat(struct vcpu *v, uint32_t msr, uint64_t *value)
-{
-    (void)msr;
-    *value = vcpu_get(v, VREG_PAT);
-    return 0;
-}
-
-#define PAT_DEFINED 0xf3u /* types 0, 1, 4 to 7 (SDM 3A, "IA32_PAT MSR") */
-
-static int write_pat(struct vcpu *v, uint32_t msr, uint64_t value)
-{
-    (void)msr;
-    for (unsigned i = 0; i < 8; i++) {
-        uint64_t type = value >> (8 * i) & 0xff;
-        if (type > 7 || !(PAT_DEFINED >> type & 1))
-            return -EINVAL;
-    }
-    vcpu_set(v, VREG_PAT, value);
-    return 0;
-}
-
-#define EFER_WRITABLE (EFER_SCE | EFER_LME | EFER_NXE)
-
-static int write_efer(struct vcpu *v, uint32_t msr, uint64_t value)
-{
-    uint64_t old = vcpu_get(v, VREG_EFER);
-    bool paging = vcpu_get(v, VREG_CR0) & CR0_PG;
-
-    (void)msr;
-    if (value & ~(EFER_WRITABLE | EFER_LMA))
-        return -EINVAL;
-    if (paging && ((old ^ value) & EFER_LME))
-        return -EINVAL;
-    vcpu_set(v, VREG_EFER, (value & EFER_WRITABLE) | (old & EFER_LMA));
-    if ((old ^ value) & EFER_NXE)
-        backend->flush_linear(v);
-    return 0;
-}
-
 /* The TSC is one for all vCPUs of a VM; guests that set it find it unchanged. */
 static int write_tsc(struct vcpu *v, uint32_t msr, uint64_t value)
 {
@@ -144,13 +82,13 @@ static const struct msr_row rows[] = {
     { MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_EIP, PASS, 0, NULL, NULL },
     /* no machine-check banks: errors of the machine are not a guest's */
     { MSR_IA32_MCG_CAP, MSR_IA32_MCG_STATUS, VALUE, 0, NULL, NULL },
-    { MSR_IA32_MISC_ENABLE, MSR_IA32_MISC_ENABLE, HANDLER, 0, read_misc_enable,
-      write_misc_enable },
+    { MSR_IA32_MISC_ENABLE, MSR_IA32_MISC_ENABLE, HANDLER, 0, msr_read_misc_enable,
+      msr_write_misc_enable },
     { MSR_IA32_DEBUGCTL, MSR_IA32_DEBUGCTL, VALUE, 0, NULL, write_debugctl },
     { MSR_IA32_MTRR_PHYSBASE0, MSR_IA32_MTRR_PHYSBASE0 + 2 * MTRR_VARIABLE - 1, HANDLER, 0,
       mtrr_read, mtrr_write },
     { MSR_IA32_MTRR_FIX64K_00000, MSR_IA32_MTRR_FIX4K_F8000, HANDLER, 0, mtrr_read, mtrr_write },
-    { MSR_IA32_PAT, MSR_IA32_PAT, HANDLER, 0, read_pat, write_pat },
+    { MSR_IA32_PAT, MSR_IA32_PAT, HANDLER, 0, msr_read_pat, msr_write_pat },
     { MSR_IA32_MTRR_DEF_TYPE, MSR_IA32_MTRR_DEF_TYPE, HANDLER, 0, mtrr_read, mtrr_write },
     { MSR_IA32_TSC_DEADLINE, MSR_IA32_TSC_DEADLINE, HANDLER, 0, intc_read, intc_write },
     { MSR_IA32_X2APIC_BASE, MSR_IA32_X2APIC_BASE + 0xff, HANDLER, 0, intc_read, intc_write },
@@ -158,7 +96,7 @@ static const struct msr_row rows[] = {
     { MSR_KVM_WALL_CLOCK_NEW, MSR_KVM_WALL_CLOCK_NEW, HANDLER, 0, NULL, pvclock_write_wall },
     { MSR_KVM_SYSTEM_TIME_NEW, MSR_KVM_SYSTEM_TIME_NEW, HANDLER, 0, NULL, pvclock_write_system },
     { MSR_KVM_PV_EOI_EN, MSR_KVM_PV_EOI_EN, HANDLER, 0, NULL, write_pv_eoi },
-    { MSR_IA32_EFER, MSR_IA32_EFER, HANDLER, 0, read_efer, write_efer },
+    { MSR_IA32_EFER, MSR_IA32_EFER, HANDLER, 0, msr_read_efer, msr_write_efer },
     /* switched by the backend, of no meaning to the hypervisor */
     { MSR_IA32_STAR, MSR_IA32_FMASK, PASS, 0, NULL, NULL },
     { MSR_IA32_FS_BASE, MSR_IA32_KERNEL_GS_BASE, PASS, 0, NULL, NULL },
@@ -170,7 +108,7 @@ static const struct msr_row rows[] = {
 /* Exists only where RDTSCP does. */
 static const struct msr_row tsc_aux = { MSR_IA32_TSC_AUX, MSR_IA32_TSC_AUX, PASS, 0, NULL, NULL };
 
-/* Row number of the MSRs that are asked for all the time; filled with the first vCPU. */
+/* Row number of the MSRs that are asked for all the time; filled with the first vCPU (no MSR 0). */
 #define LOW_MSRS 0x1000u
 static uint8_t low_rows[LOW_MSRS];
 _Static_assert(ARRAY_SIZE(rows) <= UINT8_MAX, "low_rows");
@@ -222,7 +160,8 @@ int msr_init(struct vcpu *v)
     v->msrs->mtrr.def_type = MTRR_DEF_TYPE_E | MEM_TYPE_WB;
     if (v->id != 0)
         return 0; /* the maps are the VM's */
-    fill_low_rows();
+    if (!low_rows[0])
+        fill_low_rows();
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
         let_pass(v->vm, &rows[i]);
     if (backend->features() & VFEATURE_RDTSCP)

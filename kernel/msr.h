@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* MSRs that live in software, per vCPU; shared by kernel/msr.c and kernel/mtrr.c. */
+/* MSRs that live in software, per vCPU; shared by kernel/msr.c, msr_register.c and mtrr.c. */
 #ifndef KERNEL_MSR_H
 #define KERNEL_MSR_H
 
@@ -25,5 +25,11 @@ struct vcpu_msrs {
 /* 0, or -EINVAL: #GP. */
 int mtrr_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
 int mtrr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value);
+int msr_read_misc_enable(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
+int msr_write_misc_enable(struct vcpu *vcpu, uint32_t msr, uint64_t value);
+int msr_read_efer(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
+int msr_write_efer(struct vcpu *vcpu, uint32_t msr, uint64_t value);
+int msr_read_pat(struct vcpu *vcpu, uint32_t msr, uint64_t *value);
+int msr_write_pat(struct vcpu *vcpu, uint32_t msr, uint64_t value);
 
 #endif

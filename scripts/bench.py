@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 REPORT = ROOT / "build/report"
 DEMO = ROOT / "build/demo/manifest.yaml"
 PROMPT_SECONDS = 300
+PATIENCE = 3  # counting instructions makes QEMU slow
 FLAT_MEMORY = 64 << 20
 PAGE = 4096
 
@@ -61,7 +62,7 @@ def boot(vms, ram, timeout):
         disk = folder / "disk.img"
         image.build(folder / "bench.yaml", disk, "headless mux")
         with emulator.Machine(disk, emu=EMU, cpus=1, ram=ram, icount=True) as machine:
-            machine.wait(lambda: machine.event("done"), timeout, "the end of every VM")
+            machine.wait(lambda: machine.event("done"), timeout * PATIENCE, "the end of every VM")
             ends = {event["vm"]: event for event in machine.events if event["event"] == "end"}
             return {name: text for name, text in machine.text.items()}, ends
 
@@ -195,7 +196,7 @@ def main():
     if EMU is None:
         print(f"bench: no emulator: {why}", file=sys.stderr)
         return 1
-    print(f"bench: {EMU} ({why}); nine boots, about two minutes")
+    print(f"bench: {EMU} ({why}); ten boots, some minutes")
     report = {"emulator": EMU, "backend": choice.backend(EMU), "cpu_model": choice.model(EMU)}
     report.update(measure_ops())
     report["linux_boot"] = measure_linux()

@@ -16,7 +16,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 RAM = 1 << 30  # what the loader keeps lies above the VM's memory, which Linux is told of
-SECONDS = 120
+SECONDS = 360
 # Bochs claims 3.5 GHz and runs at 100 MHz; a VM is told the truth.
 TRUTH = {"bochs": "tsc_early_khz=100000", "qemu-tcg": ""}
 CMDLINE = "rdinit=/native-init"

@@ -177,8 +177,8 @@ def show_registers(trace):
     rows = [(name, before[name], after[name]) for name in before]
     for name in ("rip", "rsp", "rflags"):
         field = f"guest_{name}" if f"guest_{name}" in {**read, **write} else name
-        if field in read or field in write:
-            old = read.get(field)
+        old = read.get(field)
+        if old is not None or field in write:
             rows.append((name, old, write.get(field, old)))
     print("\n   register  before            after              (* changed)")
     for name, old, new in rows:

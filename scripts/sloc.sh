@@ -9,8 +9,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
 # says what is to leave root mode.
 CORE_GOAL=8000        # kernel/ + vmx/ + svm/
 PRIVILEGED_GOAL=15000 # these with drivers/
-CORE_CEILING=15700
-PRIVILEGED_CEILING=20000
+CORE_CEILING=15900
+PRIVILEGED_CEILING=20100
 
 # Comments of C; strings are skipped, for the sake of "//" in them.
 count() {

@@ -5,7 +5,8 @@
  * instruction encoding; RAX and RSP are in the VMCB.
  *
  * V_INTR_MASKING makes RFLAGS.IF of VMRUN decide whether physical interrupts end the guest, so it
- * is set, where GIF = 0 still holds them back (APM 2, "Interrupt Masking", "Global Interrupt Flag").
+ * is set, where GIF = 0 still holds them back (APM 2, "Interrupt Masking in EFLAGS.IF", "Global
+ * Interrupt Flag, STGI and CLGI Instructions").
  * From the exit until VMLOAD, FS, GS and TR are the guest's: GIF = 0 keeps NMIs out as well.
  * What was held back by GIF then comes by the IDT at STGI; interrupts wait for IF.
  */

@@ -18,6 +18,21 @@ def register(name):
     return int(gdb.parse_and_eval(f"(unsigned long)${name}"))
 
 
+def operand(code):
+    """(address, what comes behind it) of the operand in memory, or None."""
+    found = OPERAND.search(code.text())
+    if not found or code.text().startswith("lea"):
+        return None
+    shift, base, index, scale, behind = found.groups()
+    address = int(shift or "0", 16) + (register(base[1:]) if base else 0)
+    address += register(index[1:]) * int(scale) if index else 0
+    return address % (1 << 64), behind
+
+
+def memory(address, kind):
+    return int(gdb.Value(address).cast(kind.pointer()).dereference())
+
+
 def general():
     return {name: register(name) for name in GPRS if name != "rsp"}
 
@@ -42,10 +57,13 @@ class Vmx:
         if opcode[0] != 0x0F or opcode[1] not in (0x78, 0x79):
             return None
         number = register(GPRS[(opcode[2] >> 3 & 7) | (rex & 4) << 1])
-        other = GPRS[(opcode[2] & 7) | (rex & 1) << 3] if opcode[2] >> 6 == 3 else None
         name = str(gdb.Value(number).cast(gdb.lookup_type("enum vmcs_field"))).split("VMCS_")[-1]
         how = "read" if opcode[1] == 0x78 else "write"
-        return how, name.lower(), lambda: register(other) if other else None
+        if opcode[2] >> 6 == 3:
+            other = GPRS[(opcode[2] & 7) | (rex & 1) << 3]
+            return how, name.lower(), lambda: register(other)
+        address, word = operand(code)[0], gdb.lookup_type("unsigned long")
+        return how, name.lower(), lambda: memory(address, word)
 
 
 class Svm:
@@ -80,21 +98,15 @@ class Svm:
 
     @classmethod
     def access(cls, code):
-        found = OPERAND.search(code.text())
-        if not found or code.text().startswith("lea"):
+        found = operand(code)
+        if not found or found[0] // PAGE != cls.page // PAGE:
             return None
-        shift, base, index, scale, behind = found.groups()
-        address = int(shift or "0", 16) + (register(base[1:]) if base else 0)
-        address += register(index[1:]) * int(scale) if index else 0
-        address %= 1 << 64
-        if address // PAGE != cls.page // PAGE:
-            return None
+        address, behind = found
         name, kind = cls.field(address % PAGE)
         written = "," not in behind and not code.text().startswith(ONLY_READ)
         if kind.code not in (gdb.TYPE_CODE_INT, gdb.TYPE_CODE_ENUM):
             return "write" if written else "read", name, lambda: None
-        value = gdb.Value(address).cast(kind.pointer())
-        return "write" if written else "read", name, lambda: int(value.dereference())
+        return "write" if written else "read", name, lambda: memory(address, kind)
 
 
 BACKENDS = {"vmx": Vmx, "svm": Svm}

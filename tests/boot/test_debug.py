@@ -2,7 +2,6 @@
 """gdb on the hypervisor, the path of an exit, gdb on a guest."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -42,12 +41,12 @@ def test_backtrace_of_an_exit(room):
     room.needs_debug_build()
     (room.folder / "manifest.yaml").write_text(HELLO)
     (room.folder / "hello.bin").symlink_to(ROOT / "build/guests/hello.bin")
-    enter = f"{room.backend}_run"
-    words = f"-batch -ex continue -ex bt -ex 'break {enter}' -ex continue -ex 'delete' "
+    loop = f"{room.backend}_loop"
+    words = f"-batch -ex continue -ex bt -ex 'break {loop}' -ex continue -ex 'delete' "
     words += "-ex 'break on_cpuid' -ex continue -ex bt -ex 'print v->vm->name'"
     ran = script(room, "debug", MANIFEST=str(room.folder / "manifest.yaml"), GDB=words)
     assert "Breakpoint 1, kernel_main" in ran.stdout, ran
-    assert re.search(rf"Breakpoint 2(\.\d+)?, {enter}", ran.stdout), ran
+    assert re.search(rf"Breakpoint 2(\.\d+)?, {loop}", ran.stdout), ran
     assert "Breakpoint 3, on_cpuid" in ran.stdout, ran
     path = ran.stdout.split("Breakpoint 3, on_cpuid")[1]
     assert "vcpu_run (" in path and "sched_loop (" in path, ran
@@ -61,7 +60,7 @@ def test_explain_cpuid(room):
     assert ran.returncode == 0, ran
     trace = json.loads((room.folder / "trace.json").read_text())
     functions = [node["function"] for node in trace["nodes"]]
-    for name in (f"{room.backend}_run", f"{room.backend}_decode", "exit_loop", "on_cpuid"):
+    for name in (f"{room.backend}_loop", f"{room.backend}_decode", "exit_loop", "on_cpuid"):
         assert name in functions, (functions, ran)
     assert trace["whole"] and trace["verdict"] == "VERDICT_NEXT", trace
     assert trace["exit"]["length"] == 2, trace["exit"]

@@ -37,6 +37,7 @@
 #define PHYSICAL_BITS 39u
 
 struct fake_vmx fake_vmx;
+const struct backend *backend;
 static struct {
     uint32_t number;
     uint64_t value;
@@ -262,6 +263,8 @@ void fake_vmx_reset(void)
 void fake_vmx_create(void)
 {
     assert_int_equal(vmx_probe(), 0);
+    SET_FOREACH(p, backend)
+        backend = *p;
     fake_vmx.vm.config = &fake_vmx.config;
     strcpy(fake_vmx.vm.name, "test");
     fake_vmx.vcpu.vm = &fake_vmx.vm;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Control registers: what raises #GP, long mode's start and end, PDPTEs (build host). */
-/* sources: kernel/cr.c kernel/msr.c kernel/mtrr.c kernel/inject.c
+/* sources: kernel/cr.c kernel/msr.c kernel/msr_register.c kernel/mtrr.c kernel/inject.c
  * kernel/vcpu.c kernel/gmem.c kernel/pt.c
  * kernel/pt_change.c kernel/pt_read.c kernel/page.c kernel/iobus.c vmx/ept.c
  * tests/unit/fake_backend.c tests/unit/fake_guest.c tests/unit/fake_stubs.c

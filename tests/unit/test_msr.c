@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* MSR policy: each row, what passes, and that all else is #GP (build host). */
-/* sources: kernel/msr.c kernel/mtrr.c kernel/inject.c
+/* sources: kernel/msr.c kernel/msr_register.c kernel/mtrr.c kernel/inject.c
  * kernel/vcpu.c kernel/gmem.c kernel/pt.c
  * kernel/pt_change.c kernel/pt_read.c kernel/page.c kernel/iobus.c vmx/ept.c
  * tests/unit/fake_backend.c tests/unit/fake_guest.c tests/unit/fake_stubs.c
@@ -95,14 +95,25 @@ static uint64_t read_msr(uint32_t msr)
     return value;
 }
 
+static void pat(void **state)
+{
+    (void)state;
+    vcpu_set(v, VREG_PAT, PAT_RESET);
+    assert_true(read_msr(MSR_IA32_PAT) == PAT_RESET);
+    assert_true(writable(MSR_IA32_PAT, 0x0706050401000007));
+    assert_true(vcpu_get(v, VREG_PAT) == 0x0706050401000007);
+    assert_false(writable(MSR_IA32_PAT, 2));                 /* reserved types */
+    assert_false(writable(MSR_IA32_PAT, 3ull << 56));
+    assert_false(writable(MSR_IA32_PAT, 0x08ull << 8));
+    assert_true(vcpu_get(v, VREG_PAT) == 0x0706050401000007);
+}
+
 /* The whole list of what a guest reaches without us. */
 static void what_passes(void **state)
 {
     static const struct fake_msr list[] = {
         { MSR_IA32_TSC, VINTERCEPT_WRITE },
         { MSR_IA32_SYSENTER_CS, 0 }, { MSR_IA32_SYSENTER_ESP, 0 }, { MSR_IA32_SYSENTER_EIP, 0 },
-        { MSR_IA32_PAT, 0 },
-        { MSR_IA32_EFER, VINTERCEPT_WRITE },
         { MSR_IA32_STAR, 0 }, { MSR_IA32_LSTAR, 0 }, { MSR_IA32_CSTAR, 0 }, { MSR_IA32_FMASK, 0 },
         { MSR_IA32_FS_BASE, 0 }, { MSR_IA32_GS_BASE, 0 }, { MSR_IA32_KERNEL_GS_BASE, 0 },
         { MSR_IA32_TSC_AUX, 0 },
@@ -192,10 +203,10 @@ static void nothing_else(void **state)
     for (uint32_t msr = 0; msr < 0x2000; msr++)
         count += readable(msr, &value);
     /* PLATFORM_ID, APIC_BASE, BIOS_SIGN_ID, MTRRCAP, MCG_CAP and STATUS, MISC_ENABLE, DEBUGCTL,
-     * 16 + 11 + 1 MTRRs, TSC_DEADLINE, 256 of the x2APIC, XSS */
-    assert_int_equal(count, 8 + 28 + 1 + 256 + 1);
+     * 16 + 11 + 1 MTRRs, PAT, TSC_DEADLINE, 256 of the x2APIC, XSS */
+    assert_int_equal(count, 8 + 28 + 1 + 1 + 256 + 1);
     for (uint32_t msr = 0xc0000000; msr < 0xc0002000; msr++)
-        assert_false(readable(msr, &value));
+        assert_int_equal(readable(msr, &value), msr == MSR_IA32_EFER);
     for (uint32_t msr = 0xc0010000; msr < 0xc0012000; msr++)
         assert_false(readable(msr, &value));
 }
@@ -291,6 +302,7 @@ int main(void)
         cmocka_unit_test_setup(absent, setup),
         cmocka_unit_test_setup(nothing_else, setup),
         cmocka_unit_test_setup(of_the_interrupt_controller, setup),
+        cmocka_unit_test_setup(pat, setup),
         cmocka_unit_test_setup(efer, setup),
         cmocka_unit_test_setup(mtrrs, setup),
         cmocka_unit_test_setup(misc_enable, setup),

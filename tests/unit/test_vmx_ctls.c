@@ -2,7 +2,8 @@
 /* Controls from capability MSRs: what is wanted is on, what is missing is named (build host). */
 /* sources: vmx/check.c vmx/check_controls.c vmx/check_entry.c vmx/check_host.c vmx/check_guest.c
  * vmx/check_segments.c vmx/check_state.c vmx/regs.c vmx/ctls.c vmx/probe.c vmx/setup.c vmx/run.c
- * vmx/decode.c vmx/intercept.c vmx/apicv.c vmx/ept.c kernel/page.c tests/unit/fake_vmx.c
+ * vmx/decode.c vmx/intercept.c vmx/apicv.c vmx/ept.c kernel/page.c kernel/vcpu_reset.c
+ * tests/unit/fake_vmx.c
  * tests/unit/host_stubs.c */
 /* flags: -Wl,--wrap=log_printf */
 #include <errno.h>
