@@ -72,6 +72,7 @@ struct apicv_ops {
 struct backend {
     const char *name;     /* "VT-x" */
     unsigned exit_codes;  /* compact exit codes are below this */
+    bool pdpte_registers; /* PAE paging: VREG_PDPTE0 to 3 count, not what is in memory later */
 
     /* Is this CPU able? 0; -ENODEV: another vendor's; -ENOTSUP: logs each missing feature by
      * its MSR and bit and what to switch on. On the boot CPU, before anything else. */

@@ -72,12 +72,30 @@ static void topology(struct vcpu *v, uint32_t subleaf, struct cpuid_regs *r)
     }
 }
 
+#define XSAVE_LEGACY_AND_HEADER 576u
+
+/* Of an area for all that is offered: the processor's own figure may count more. */
+static uint32_t xsave_size(uint64_t offered)
+{
+    uint32_t size = offered ? XSAVE_LEGACY_AND_HEADER : 0;
+
+    for (uint32_t i = 2; i < 64; i++) {
+        if (offered >> i & 1) {
+            struct cpuid_regs r = x86_cpuid(CPUID_XSTATE, i);
+            size = MAX(size, r.eax + r.ebx);
+        }
+    }
+    return size;
+}
+
 static void xstate(uint32_t subleaf, struct cpuid_regs *r)
 {
-    if (subleaf == 0)
+    if (subleaf == 0) {
         r->eax = (uint32_t)guest_state_xcr0_mask();
-    else if (backend->features() & VFEATURE_XSAVES)
+        r->ecx = xsave_size(r->eax);
+    } else if (backend->features() & VFEATURE_XSAVES) {
         r->eax |= LEAF13_1_XSAVES & x86_cpuid(CPUID_XSTATE, 1).eax;
+    }
 }
 
 /* TSC = crystal * EBX / EAX; the virtual APIC timer counts at the crystal's rate. */

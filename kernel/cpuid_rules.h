@@ -68,7 +68,7 @@ static const struct rule rules[] = {
     { 0xb, 0, { 0, 0, 0, 0 }, TOPOLOGY },
     { 0xb, 1, { 0, 0, 0, 0 }, TOPOLOGY },
     { 0xb, ANY_SUBLEAF, { 0, 0, 0, 0 }, TOPOLOGY },
-    { 0xd, 0, { 0, ALL, ALL, 0 }, XSTATE },
+    { 0xd, 0, { 0, ALL, 0, 0 }, XSTATE },
     { 0xd, 1, { LEAF13_1_EAX, ALL, 0, 0 }, XSTATE },
     { 0xd, 2, { ALL, ALL, ALL, 0 }, PLAIN }, /* AVX */
     { 0xd, 5, { ALL, ALL, ALL, 0 }, PLAIN }, /* AVX-512 */

@@ -24,12 +24,15 @@ static bool paging(uint64_t cr0)
     return cr0 & CR0_PG;
 }
 
-/* With PAE paging the four PDPTEs are registers (SDM 3A, "PDPTE Registers"). */
+/* With PAE paging the four PDPTEs are registers (SDM 3A, "PDPTE Registers"); with AMD-V each walk
+ * reads and checks them in memory (APM 2, "Legacy PAE Mode"). */
 static int load_pdptes(struct vcpu *v)
 {
     gpa_t root = vcpu_get(v, VREG_CR3) & PAE_ROOT_ADDRESS;
     uint64_t pdpte[4];
 
+    if (!backend->pdpte_registers)
+        return 0;
     if (gmem_read(v->vm, root, pdpte, sizeof(pdpte)))
         return -EINVAL;
     for (unsigned i = 0; i < 4; i++) {

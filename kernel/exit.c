@@ -39,12 +39,17 @@ uint64_t exit_wrap(struct vcpu *v, uint64_t rip)
     return vcpu_get(v, VREG_CS_ACCESS) & SEGMENT_ACCESS_DB ? (uint32_t)rip : (uint16_t)rip;
 }
 
-/* What an instruction that was emulated ends or causes: the shadow before it, the trap behind. */
+/* What an instruction that was emulated ends or causes: the shadow and the resume flag before it,
+ * the trap behind. */
 void exit_settle(struct vcpu *v)
 {
     if (v->shadow & VCPU_SHADOW_MASK) {
         v->shadow &= ~(uint64_t)VCPU_SHADOW_MASK;
         v->dirty |= VCPU_SHADOW;
+    }
+    if (v->rflags & RFLAGS_RF) {
+        v->rflags &= ~(uint64_t)RFLAGS_RF;
+        v->dirty |= VCPU_RFLAGS;
     }
     if ((v->rflags & RFLAGS_TF) && !gdbstub_stepped(v))
         vcpu_inject_debug(v, DR6_BS);

@@ -28,7 +28,7 @@ static inline void exit_next_instruction(struct vcpu *v, unsigned length)
         rip = exit_wrap(v, rip);
     v->rip = rip;
     v->dirty |= VCPU_RIP;
-    if (unlikely(v->shadow & VCPU_SHADOW_MASK) || unlikely(v->rflags & RFLAGS_TF))
+    if (unlikely(v->shadow & VCPU_SHADOW_MASK) || unlikely(v->rflags & (RFLAGS_TF | RFLAGS_RF)))
         exit_settle(v);
 }
 

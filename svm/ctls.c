@@ -17,8 +17,6 @@ static const struct intercept intercepts[] = {
     { 1, INTERCEPT_1_NMI },
     { 1, INTERCEPT_1_SMI },
     { 1, INTERCEPT_1_INIT },
-    /* all but TS and MP: paging modes and caching are decided here */
-    { 1, INTERCEPT_1_CR0_SEL_WRITE },
     /* no virtual PMU: RDPMC raises #GP */
     { 1, INTERCEPT_1_RDPMC },
     { 1, INTERCEPT_1_CPUID },
@@ -67,8 +65,11 @@ void svm_controls_write(struct vmcb_control *c)
     for (size_t i = 0; i < ARRAY_SIZE(intercepts); i++)
         *words[intercepts[i].word - 1] |= (uint32_t)intercepts[i].bit;
     c->intercept_exceptions = SVM_EXCEPTIONS;
-    /* CR8 is the task priority of an interrupt controller in software; CR4 holds bits of ours */
-    c->intercept_cr = INTERCEPT_READ(8) | INTERCEPT_WRITE(8) | INTERCEPT_WRITE(4);
+    /* CR8 is the task priority of an interrupt controller in software. Paging modes and caching are
+     * decided here, and CR4 holds bits of ours. The selective intercept of CR0 would do, had QEMU
+     * not forgotten the #GP for bits 63:32 that stands before it. */
+    c->intercept_cr = INTERCEPT_READ(8) | INTERCEPT_WRITE(8) | INTERCEPT_WRITE(4) |
+                      INTERCEPT_WRITE(0);
     c->vintr = VINTR_MASKING;
     c->nested_control = NESTED_PAGING;
     if (svm_caps.pause_filter)

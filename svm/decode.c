@@ -111,7 +111,7 @@ static void fill_cr(struct vcpu *v, struct vmexit *exit)
 
     if (svm_caps.next_rip && svm_caps.decode_assists && (c->exit_info1 & CR_INFO_MOV)) {
         exit->cr = (struct exit_cr){
-            .number = c->exit_code == VMEXIT_CR0_SEL_WRITE ? 0 : c->exit_code & 0xf,
+            .number = c->exit_code & 0xf,
             .write = c->exit_code >= VMEXIT_CR_WRITE(0),
             .gpr = c->exit_info1 & CR_INFO_GPR_MASK,
         };
@@ -156,9 +156,9 @@ static const struct row rows[SVM_CODES] = {
     CODE(VMEXIT_CR_READ(0), EXIT_CR, fill_cr, "CR0_READ"),
     CODE(VMEXIT_CR_READ(4), EXIT_CR, fill_cr, "CR4_READ"),
     CODE(VMEXIT_CR_READ(8), EXIT_CR, fill_cr, "CR8_READ"),
+    CODE(VMEXIT_CR_WRITE(0), EXIT_CR, fill_cr, "CR0_WRITE"),
     CODE(VMEXIT_CR_WRITE(4), EXIT_CR, fill_cr, "CR4_WRITE"),
     CODE(VMEXIT_CR_WRITE(8), EXIT_CR, fill_cr, "CR8_WRITE"),
-    ROW(VMEXIT_CR0_SEL_WRITE, EXIT_CR, fill_cr),
     CODE(VMEXIT_EXCP(VECTOR_DB), EXIT_EXCEPTION, fill_exception, "EXCP_DB"),
     CODE(VMEXIT_EXCP(VECTOR_BP), EXIT_EXCEPTION, fill_exception, "EXCP_BP"),
     CODE(VMEXIT_EXCP(VECTOR_AC), EXIT_EXCEPTION, fill_exception, "EXCP_AC"),

@@ -100,8 +100,8 @@ uint64_t svm_get(struct vcpu *v, enum vreg reg)
         return neutral_access(save->cs.attributes);
     case VREG_CPL:
         return save->cpl;
-    case VREG_CR0: /* TS and MP change without us */
-        return (svm_of(v)->cr0 & ~(CR0_TS | CR0_MP)) | (save->cr0 & (CR0_TS | CR0_MP));
+    case VREG_CR0:
+        return svm_of(v)->cr0;
     case VREG_CR4:
         return svm_of(v)->cr4;
     case VREG_EFER:

@@ -216,6 +216,7 @@ static uint32_t vmx_features(void)
 static const struct backend vmx_backend = {
     .name = "VT-x",
     .exit_codes = VMX_EXIT_REASONS,
+    .pdpte_registers = true,
     .probe = vmx_probe,
     .cpu_on = vmx_cpu_on,
     .cpu_off = vmx_cpu_off,

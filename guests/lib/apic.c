@@ -10,6 +10,8 @@ extern const char guest_ap_begin[], guest_ap_end[];
 extern uint64_t guest_ap_stack;
 static void (*volatile ap_main)(void);
 
+static volatile bool ap_runs; /* with its stack, so that the next one may be started */
+
 void guest_ap_start(void);
 
 void guest_x2apic_on(void)
@@ -20,9 +22,12 @@ void guest_x2apic_on(void)
 
 void guest_ap_start(void)
 {
+    void (*fn)(void) = ap_main;
+
+    ap_runs = true;
     guest_load_idt();
     guest_x2apic_on();
-    ap_main();
+    fn();
     for (;;)
         __asm__ volatile("cli; hlt");
 }
@@ -35,8 +40,11 @@ void guest_start_cpu(uint32_t apic_id, void (*fn)(void), void *stack_top)
            (size_t)(guest_ap_end - guest_ap_begin));
     ap_main = fn;
     guest_ap_stack = (uint64_t)(uintptr_t)stack_top;
+    ap_runs = false;
     wrmsr(X2APIC_ICR, to | ICR_INIT | ICR_ASSERT);
     wrmsr(X2APIC_ICR, to | ICR_SIPI | ICR_ASSERT | SIPI_PAGE);
+    while (!ap_runs)
+        cpu_pause();
 }
 
 static void woken(struct guest_frame *frame)

@@ -95,14 +95,25 @@ uint64_t guest_random(void)
     return state;
 }
 
+bool guest_in_qemu_tcg(void)
+{
+    struct guest_cpuid brand = cpuid(0x80000002, 0);
+
+    return brand.eax == 0x554d4551 && brand.ebx == 0x47435420; /* "QEMU TCG" */
+}
+
+bool guest_is_amd(void)
+{
+    return cpuid(0, 0).ebx == 0x68747541; /* "Auth" */
+}
+
 long guest_hypercall(uint32_t number, uint64_t a, uint64_t b)
 {
-    static const uint32_t amd = 0x68747541; /* "Auth" */
-    static int vendor;                      /* 1: VMCALL, 2: VMMCALL */
+    static int vendor; /* 1: VMCALL, 2: VMMCALL */
     long result;
 
     if (!vendor)
-        vendor = cpuid(0, 0).ebx == amd ? 2 : 1;
+        vendor = guest_is_amd() ? 2 : 1;
     if (vendor == 1)
         __asm__ volatile("vmcall"
                          : "=a"(result)

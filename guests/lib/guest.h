@@ -98,11 +98,16 @@ void guest_map_to(uint64_t address, uint64_t physical, uint64_t flags);
 
 /* Switches the x2APIC on. */
 void guest_x2apic_on(void);
-/* Starts CPU `apic_id` (x2APIC) at fn; it needs 8 KiB of stack of its own. */
+/* Starts CPU `apic_id` (x2APIC) at fn, and waits until it is; it needs 8 KiB of stack of its own. */
 void guest_start_cpu(uint32_t apic_id, void (*fn)(void), void *stack_top);
 /* Sleeps for so many TSC ticks with interrupts on (TSC-deadline timer, vector GUEST_WAKE). */
 void guest_sleep(uint64_t ticks);
 #define GUEST_WAKE 0xe0u
+
+/* QEMU without KVM, by the name of its CPU model: for what it does otherwise than the manuals say,
+ * which each use names. Processors, KVM and Bochs are never excused. */
+bool guest_in_qemu_tcg(void);
+bool guest_is_amd(void);
 
 long guest_hypercall(uint32_t number, uint64_t a, uint64_t b);
 

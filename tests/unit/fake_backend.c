@@ -188,6 +188,7 @@ static bool exit_enabled(unsigned code)
 static const struct backend the_backend = {
     .name = "fake",
     .exit_codes = FAKE_EXIT_CODES,
+    .pdpte_registers = true,
     .features = features,
     .vcpu_reset = vcpu_reset,
     .loop = loop,

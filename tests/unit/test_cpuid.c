@@ -41,6 +41,8 @@ struct cpuid_regs x86_test_cpuid(uint32_t leaf, uint32_t subleaf)
         r.eax = host_bits << 16 | 48 << 8 | FAKE_PHYSICAL_BITS;
     if (leaf == CPUID_XSTATE && subleaf == 0)
         r.ebx = XSAVE_SIZE; /* follows XCR0 */
+    if (leaf == CPUID_XSTATE && subleaf == 2)
+        r = (struct cpuid_regs){ .eax = 256, .ebx = 576 };
     return r;
 }
 
@@ -133,6 +135,7 @@ static void offered(void **state)
     assert_int_equal(reg_of(0x80000008, EAX), 48 << 8 | FAKE_PHYSICAL_BITS);
     assert_int_equal(reg_of(6, EAX), 4);
     assert_int_equal(cpuid(0xd, 0).eax, 7);
+    assert_int_equal(cpuid(0xd, 0).ecx, XSAVE_SIZE); /* not the host's, which has more states */
     assert_int_equal(cpuid(0xd, 1).eax, 0xf);
 }
 

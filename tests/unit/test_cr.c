@@ -177,6 +177,21 @@ static void pdptes(void **state)
     assert_refused(0, CR0_PG | CR0_PE);
 }
 
+static void pdptes_in_memory(void **state)
+{
+    const struct backend *usual = backend;
+    struct backend other = *backend;
+
+    (void)state;
+    other.pdpte_registers = false;
+    backend = &other;
+    fake.regs[VREG_CR3] = ROOT;
+    fake_poke(ROOT, 0x7027, 8);
+    fake.regs[VREG_CR4] = CR4_PAE;
+    assert_written(0, CR0_PG | CR0_PE);
+    backend = usual;
+}
+
 static void cr3_where_it_exits(void **state)
 {
     unsigned flushes;
@@ -227,6 +242,7 @@ int main(void)
         cmocka_unit_test_setup(long_mode_starts_and_ends, setup),
         cmocka_unit_test_setup(cr4_bits, setup),
         cmocka_unit_test_setup(pdptes, setup),
+        cmocka_unit_test_setup(pdptes_in_memory, setup),
         cmocka_unit_test_setup(cr3_where_it_exits, setup),
         cmocka_unit_test_setup(clts_and_lmsw, setup),
         cmocka_unit_test_setup(reads, setup),

@@ -14,6 +14,8 @@ struct step {
 };
 extern const struct step exceptions_steps[];
 extern const uint64_t exceptions_step_count;
+extern uint8_t exceptions_hypercall[]; /* VMCALL */
+#define VMMCALL_LAST 0xd9
 void exceptions_run_steps(void);
 void exceptions_mov_ss(void);
 void exceptions_sti(void);
@@ -38,6 +40,8 @@ static void on_debug(struct guest_frame *frame)
 /* Single steps over instructions that cause exits: #DB after each, with BS. */
 static void check_single_step(void)
 {
+    if (guest_is_amd())
+        exceptions_hypercall[2] = VMMCALL_LAST;
     traps = 0;
     exceptions_run_steps();
     for (uint64_t i = 0; i < exceptions_step_count; i++) {
@@ -153,14 +157,17 @@ static void check_plain(void)
 {
     uint8_t *code = (uint8_t *)0x700000;
     struct guest_fault fault;
+    /* QEMU's TLB raises #GP for every address that is not canonical */
+    unsigned bad_stack_vector = guest_in_qemu_tcg() ? VECTOR_GP : VECTOR_SS;
 
     check_vector(divide, NULL, VECTOR_DE, 0);
     check_vector(breakpoint, NULL, VECTOR_BP, 0);
     check_vector(undefined, NULL, VECTOR_UD, 0);
     check_vector(bad_selector, NULL, VECTOR_GP, 0x1238);
     check_vector(bad_canonical, NULL, VECTOR_GP, 0);
-    guest_use_stack(VECTOR_SS, 1, (void *)0x780000);
-    check_vector(bad_stack, NULL, VECTOR_SS, 0);
+    guest_use_stack(bad_stack_vector, 1, (void *)0x780000);
+    check_vector(bad_stack, NULL, (int)bad_stack_vector, 0);
+    guest_use_stack(bad_stack_vector, 0, NULL);
     check_vector(rdpmc, NULL, VECTOR_GP, 0);
     check_vector(monitor, &fault, VECTOR_UD, 0);
     check_vector(mwait, NULL, VECTOR_UD, 0);
@@ -194,7 +201,8 @@ static void check_user(void)
     guest_check_equal(guest_catch_user(rdpmc, NULL, NULL), VECTOR_GP);
     guest_check_equal(guest_catch_user(unaligned, data, NULL), GUEST_NO_FAULT);
     write_cr0(read_cr0() | CR0_AM);
-    guest_check_equal(guest_catch_user(unaligned, data, NULL), VECTOR_AC);
+    if (!guest_in_qemu_tcg()) /* which has no alignment checks */
+        guest_check_equal(guest_catch_user(unaligned, data, NULL), VECTOR_AC);
     write_cr0(read_cr0() & ~CR0_AM);
 }
 
@@ -227,6 +235,7 @@ int guest_main(const struct mullion_flat_info *info)
     check_mov_ss();
     check_sti();
     check_breakpoints();
-    check_icebp();
+    if (!guest_in_qemu_tcg()) /* where INT1 raises #UD before version 8 */
+        check_icebp();
     return 0;
 }

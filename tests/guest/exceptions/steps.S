@@ -44,6 +44,8 @@ exceptions_run_steps:
         step    rdmsr
         step    wrmsr
         movl    $MULLION_HC_NOP, %eax
+        .globl  exceptions_hypercall
+exceptions_hypercall:
         step    vmcall
         step    movl (%r8), %eax
         step    movl %eax, (%r8)

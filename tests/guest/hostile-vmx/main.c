@@ -51,6 +51,14 @@ static const struct {
     ROW(invlpga),
 };
 
+/* AMD-V runs a guest with EFER.SVME set, so that its instructions look at CPL before they are
+ * intercepted (APM 3, "VMRUN"). */
+static bool privileged_here(void (*fn)(void *arg))
+{
+    return guest_is_amd() && (fn == vmrun || fn == vmload || fn == vmsave || fn == stgi ||
+                              fn == clgi || fn == skinit || fn == invlpga);
+}
+
 static void expect_undefined(const char *name, unsigned cpl, int vector)
 {
     if (vector != VECTOR_UD)
@@ -63,7 +71,9 @@ int guest_main(const struct mullion_flat_info *info)
     (void)info;
     for (size_t i = 0; i < ARRAY_SIZE(attacks); i++) {
         expect_undefined(attacks[i].name, 0, guest_catch(attacks[i].fn, page, NULL));
-        expect_undefined(attacks[i].name, 3, guest_catch_user(attacks[i].fn, page, NULL));
+        int vector = guest_catch_user(attacks[i].fn, page, NULL);
+        if (vector != VECTOR_GP || !privileged_here(attacks[i].fn))
+            expect_undefined(attacks[i].name, 3, vector);
     }
     guest_check_equal(executed, 2 * ARRAY_SIZE(attacks));
     guest_printf("%u instructions, each #UD\n", executed);

@@ -24,7 +24,10 @@ static void check_counters(void)
     guest_check(after - before >= NOPS + 2 && after - before < 2 * NOPS);
     cost = guest_hypercall(MULLION_HC_COST, MULLION_COST_CONTROL_ACCESSES, 0) - cost;
     guest_printf("%ld control accesses in %d hypercalls\n", cost, NOPS);
-    guest_check(cost > NOPS);
+    if (guest_is_amd()) /* a VMCB is memory, whose accesses nobody counts */
+        guest_check_equal(cost, 0);
+    else
+        guest_check(cost > NOPS);
 }
 
 int guest_main(const struct mullion_flat_info *info)

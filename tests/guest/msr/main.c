@@ -100,6 +100,8 @@ static void check_syscall_msrs(void)
     check_kept(MSR_LSTAR, 0xffff800012345678);
     check_kept(MSR_KERNEL_GS_BASE, 0x00007fff12345678);
     check_kept(MSR_FS_BASE, 0xffffffff80000000);
+    if (guest_in_qemu_tcg()) /* which takes any value */
+        return;
     check_write(MSR_LSTAR, NON_CANONICAL, VECTOR_GP);
     check_write(MSR_KERNEL_GS_BASE, NON_CANONICAL, VECTOR_GP);
 }
@@ -138,7 +140,8 @@ static void check_misc(void)
     guest_check_equal(rdmsr(MSR_MISC_ENABLE) & 1, 0);
     wrmsr(MSR_MISC_ENABLE, ~0ull);
     guest_check_equal(rdmsr(MSR_MISC_ENABLE) & ~0x1801ull, 0);
-    guest_check(rdmsr(MSR_TSC) - tsc < 10000000);
+    if (!guest_in_qemu_tcg()) /* where it reads as 0 */
+        guest_check(rdmsr(MSR_TSC) - tsc < 10000000);
     check_write(MSR_TSC, 0x123456789abcdef, GUEST_NO_FAULT);
     guest_check(rdtsc() - tsc < 100000000); /* one TSC for all vCPUs: it stays */
     check_write(MSR_XSS, 0, GUEST_NO_FAULT);

@@ -48,15 +48,28 @@ static void check_deadline(uint64_t hz)
     guest_printf("deadline: at most %lu ticks late\n", worst);
 }
 
+/* Arms the timer and disarms it before it is due; the deadline. An emulator whose host has others to
+ * run may be late for 1 ms: then again with more. */
+static uint64_t disarm_in_time(uint64_t distance)
+{
+    uint64_t end = rdtsc() + distance, seen;
+
+    wrmsr(MSR_TSC_DEADLINE, end);
+    seen = rdmsr(MSR_TSC_DEADLINE);
+    wrmsr(MSR_TSC_DEADLINE, 0);
+    if (rdtsc() >= end) {
+        sti_nop_cli();
+        return disarm_in_time(2 * distance);
+    }
+    guest_check_equal(seen, end);
+    return end;
+}
+
 static void check_disarm(uint64_t hz)
 {
-    uint64_t end;
+    uint64_t end = disarm_in_time(hz / 1000);
 
     fired = 0;
-    end = rdtsc() + hz / 1000;
-    wrmsr(MSR_TSC_DEADLINE, end);
-    guest_check_equal(rdmsr(MSR_TSC_DEADLINE), end);
-    wrmsr(MSR_TSC_DEADLINE, 0);
     sti();
     while (rdtsc() < end + hz / 1000)
         cpu_pause();
@@ -71,22 +84,35 @@ static void check_disarm(uint64_t hz)
     guest_check_equal(rdmsr(MSR_TSC_DEADLINE), 0);
 }
 
+/* Counts down from `count`, or, where the host is late for it, from more. */
+static void count_down(uint32_t count)
+{
+    uint64_t start = rdtsc(), first, second;
+
+    fired = 0;
+    wrmsr(X2APIC_TIMER_INIT, count);
+    first = rdmsr(X2APIC_TIMER_COUNT);
+    second = rdmsr(X2APIC_TIMER_COUNT);
+    if (rdtsc() - start < count)
+        guest_check(first && first <= count && second < first);
+    else
+        guest_check(first <= count && second <= first);
+    wait_for(1);
+    guest_check(when - start >= count);
+    guest_check_equal(rdmsr(X2APIC_TIMER_COUNT), 0);
+    if (!second)
+        count_down(2 * count);
+}
+
 static void check_one_shot(uint64_t hz)
 {
     uint32_t count = (uint32_t)(hz / 1000);
-    uint64_t start, first, crystal = cpuid(0x15, 0).ecx;
+    uint64_t start, crystal = cpuid(0x15, 0).ecx;
 
     guest_check(crystal <= hz); /* the clock of this timer */
     wrmsr(X2APIC_LVT_TIMER, VECTOR);
     wrmsr(X2APIC_TIMER_DIVIDE, APIC_DIVIDE_BY_1);
-    fired = 0;
-    start = rdtsc();
-    wrmsr(X2APIC_TIMER_INIT, count);
-    first = rdmsr(X2APIC_TIMER_COUNT);
-    guest_check(first && first <= count && rdmsr(X2APIC_TIMER_COUNT) < first);
-    wait_for(1);
-    guest_check(when - start >= count);
-    guest_check_equal(rdmsr(X2APIC_TIMER_COUNT), 0);
+    count_down(count);
     /* divided by 4; masked it only counts */
     wrmsr(X2APIC_TIMER_DIVIDE, 1);
     fired = 0;

@@ -124,8 +124,12 @@ static void check_refusals(void)
     uint64_t bad[] = { 0, 2, 5, 0x27, 0x67, 0xe3, 1 | 1ull << 62, 1ull << 63 | 3, 0x203, 0x20003 };
 
     guest_check_equal(guest_catch(set_xcr1, NULL, NULL), VECTOR_GP);
-    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-        guest_check_equal(guest_catch(set_xcr0, &bad[i], NULL), VECTOR_GP);
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        int vector = guest_catch(set_xcr0, &bad[i], NULL);
+        /* QEMU before 8 ignores the intercept of XSETBV, and checks less */
+        if (vector != GUEST_NO_FAULT || !guest_in_qemu_tcg())
+            guest_check_equal(vector, VECTOR_GP);
+    }
     guest_check_equal(guest_catch_user(set_xcr0, &all, NULL), VECTOR_GP);
     xsetbv(0, all);
     guest_check_equal(xgetbv(0), all);
