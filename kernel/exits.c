@@ -44,6 +44,7 @@ EXIT_HANDLER(EXIT_NMI, on_nmi);
 static void let_others_in(struct vcpu *v)
 {
     x86_sti_nop_cli();
+    vcpu_request(v, VCPU_REQ_TIMER); /* the host's timer may have come, which a backend waits for */
     if (sched_house_waits(v) || v->slice_end <= time_tsc())
         vcpu_request(v, VCPU_REQ_YIELD);
 }

@@ -63,6 +63,12 @@ static void fill_exception(struct vcpu *v, struct vmexit *exit)
     }
 }
 
+/* While a debugger waits for INT3 (svm_intercept_exception). */
+static void fill_software(struct vcpu *v, struct vmexit *exit)
+{
+    set_length(exit, svm_insn_interrupt(v, exit));
+}
+
 static void fill_iret(struct vcpu *v, struct vmexit *exit)
 {
     (void)exit;
@@ -146,9 +152,11 @@ static void fill_invalid(struct vcpu *v, struct vmexit *exit)
     svm_check(v->vm->name, vmcb_of(v), x86_read_cr3());
 }
 
-#define ROW(code_, kind_, fill_) [code_] = { .kind = (kind_), .fill = (fill_), .name = #code_ + 7 }
+#define ROW(code_, kind_, fill_)                                                                   \
+    [code_] = { .kind = (kind_), .fill = (fill_), .name = &#code_[sizeof("VMEXIT")] }
 #define INSN(code_, kind_, fill_, ...)                                                             \
-    [code_] = { .kind = (kind_), .opcode = { __VA_ARGS__ }, .fill = (fill_), .name = #code_ + 7 }
+    [code_] = { .kind = (kind_), .opcode = { __VA_ARGS__ }, .fill = (fill_),                       \
+                .name = &#code_[sizeof("VMEXIT")] }
 #define CODE(number_, kind_, fill_, name_)                                                         \
     [number_] = { .kind = (kind_), .fill = (fill_), .name = (name_) }
 
@@ -170,6 +178,7 @@ static const struct row rows[SVM_CODES] = {
     ROW(VMEXIT_INIT, EXIT_NONE, NULL),
     ROW(VMEXIT_VINTR, EXIT_IRQ_WINDOW, NULL),
     ROW(VMEXIT_IRET, EXIT_NMI_WINDOW, fill_iret),
+    ROW(VMEXIT_SWINT, EXIT_EXCEPTION, fill_software),
     INSN(VMEXIT_RDPMC, EXIT_RDPMC, NULL, 2, { 0x0f, 0x33 }),
     INSN(VMEXIT_CPUID, EXIT_CPUID, fill_cpuid, 2, { 0x0f, 0xa2 }),
     INSN(VMEXIT_INVD, EXIT_CACHE, NULL, 2, { 0x0f, 0x08 }),

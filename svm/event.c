@@ -38,6 +38,7 @@ void svm_inject(struct vcpu *v)
         inject |= EVENT_ERROR_CODE | (uint64_t)event->error_code << EVENT_ERROR_CODE_SHIFT;
     /* what is pushed is RIP, or next_rip where there is one: behind the instruction */
     if (event->type >= VEVENT_SOFT_INTERRUPT) {
+        svm_of(v)->soft_length = event->length;
         svm_set(v, VREG_RIP, svm_get(v, VREG_RIP) + event->length);
         vmcb->control.next_rip = v->rip;
     }
@@ -46,16 +47,29 @@ void svm_inject(struct vcpu *v)
     vmcb->control.event_inject = inject;
 }
 
-/* INT n, INT3 and INTO are not injected again: RIP is theirs, and they come again by themselves. */
+/* INT n, INT3 and INTO are not injected again: RIP is theirs, or becomes it again where we have
+ * injected them, and they come again by themselves. */
+static void repeat_instruction(struct vcpu *v, unsigned length)
+{
+    if (length)
+        svm_set(v, VREG_RIP, svm_get(v, VREG_RIP) - length);
+}
+
 void svm_requeue_interrupted_event(struct vcpu *v)
 {
     uint64_t info = vmcb_of(v)->control.exit_int_info;
     unsigned type = info >> EVENT_TYPE_SHIFT & EVENT_TYPE_MASK;
     uint8_t vector = info & EVENT_VECTOR_MASK;
+    unsigned soft_length = svm_of(v)->soft_length;
 
-    if (likely(!(info & EVENT_VALID)) || type == EVENT_TYPE_SOFTWARE ||
-        (type == EVENT_TYPE_EXCEPTION && (vector == VECTOR_BP || vector == VECTOR_OF)))
+    svm_of(v)->soft_length = 0;
+    if (likely(!(info & EVENT_VALID)))
         return;
+    if (type == EVENT_TYPE_SOFTWARE ||
+        (type == EVENT_TYPE_EXCEPTION && (vector == VECTOR_BP || vector == VECTOR_OF))) {
+        repeat_instruction(v, soft_length);
+        return;
+    }
     v->event = (struct vevent){
         .type = type == EVENT_TYPE_NMI         ? VEVENT_NMI
                 : type == EVENT_TYPE_EXCEPTION ? VEVENT_EXCEPTION
@@ -95,7 +109,7 @@ static void step(struct vcpu *v)
 bool svm_stepped(struct vcpu *v)
 {
     struct svm_vcpu *x = svm_of(v);
-    uint64_t flags;
+    bool iret = x->iret_rip != ~0ull;
 
     if (!x->stepping)
         return false;
@@ -104,8 +118,8 @@ bool svm_stepped(struct vcpu *v)
     vcpu_request(v, VCPU_REQ_IRQ);
     if (x->own_tf)
         return false;
-    flags = svm_get(v, VREG_RFLAGS);
-    svm_set(v, VREG_RFLAGS, flags & ~(uint64_t)RFLAGS_TF);
+    if (!iret) /* which has loaded the guest's own */
+        svm_set(v, VREG_RFLAGS, svm_get(v, VREG_RFLAGS) & ~(uint64_t)RFLAGS_TF);
     if (vmcb_of(v)->save.dr6 & (DR6_B0 | DR6_B1 | DR6_B2 | DR6_B3))
         return false;
     vmcb_of(v)->save.dr6 &= ~(uint64_t)DR6_BS;

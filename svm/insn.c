@@ -22,6 +22,9 @@
 #define CR_GROUP7 0x01
 #define GROUP7_SMSW 4u
 #define GROUP7_LMSW 6u
+#define INT3 0xcc
+#define INT_N 0xcd
+#define INTO 0xce
 
 struct code {
     uint8_t bytes[INSN_BYTES];
@@ -38,8 +41,10 @@ static bool prefix(struct code *c, bool wide)
     switch (byte) {
     case 0x26: case 0x2e: case 0x36: case 0x3e: case 0x64: case 0x65: case 0x66: case 0x67:
     case 0xf2: case 0xf3:
+        c->rex = 0; /* it counts right before the opcode only */
         return true;
     case 0xf0:
+        c->rex = 0;
         c->lock = true;
         return true;
     default:
@@ -111,14 +116,17 @@ unsigned svm_insn_cr(struct vcpu *v, struct exit_cr *cr)
     uint8_t opcode, modrm;
 
     fetch(v, &c);
-    if (c.at + 3 > c.count || c.bytes[c.at] != 0x0f)
+    if (c.at + 2 > c.count || c.bytes[c.at] != 0x0f)
         return 0;
     opcode = c.bytes[c.at + 1];
-    modrm = c.bytes[c.at + 2];
-    switch (opcode) {
-    case CR_CLTS:
+    if (opcode == CR_CLTS) { /* which may be the last of its page */
         *cr = (struct exit_cr){ .clts = true };
         return c.at + 2;
+    }
+    if (c.at + 3 > c.count)
+        return 0;
+    modrm = c.bytes[c.at + 2];
+    switch (opcode) {
     case CR_GROUP7:
         return group7(v, &c, modrm, cr);
     case CR_MOV_READ:
@@ -129,6 +137,31 @@ unsigned svm_insn_cr(struct vcpu *v, struct exit_cr *cr)
             .gpr = (uint8_t)register_operand(&c, modrm),
         };
         return c.at + 3;
+    default:
+        return 0;
+    }
+}
+
+unsigned svm_insn_interrupt(struct vcpu *v, struct vmexit *exit)
+{
+    struct code c;
+    uint8_t opcode;
+
+    fetch(v, &c);
+    opcode = c.bytes[c.at];
+    if (c.at + (opcode == INT_N ? 2 : 1) > c.count)
+        return 0;
+    exit->event = opcode == INT_N ? VEVENT_SOFT_INTERRUPT : VEVENT_SOFT_EXCEPTION;
+    switch (opcode) {
+    case INT3:
+        exit->vector = VECTOR_BP;
+        return c.at + 1;
+    case INT_N:
+        exit->vector = c.bytes[c.at + 1];
+        return c.at + 2;
+    case INTO:
+        exit->vector = VECTOR_OF;
+        return c.at + 1;
     default:
         return 0;
     }

@@ -15,5 +15,7 @@ struct svm_opcode {
 unsigned svm_insn_length(struct vcpu *vcpu, const struct svm_opcode *opcode);
 /* Decodes MOV to and from CR0, CR4 and CR8, CLTS, LMSW and SMSW. Its length, or 0. */
 unsigned svm_insn_cr(struct vcpu *vcpu, struct exit_cr *cr);
+/* Decodes INT n, INT3 and INTO: event and vector. Its length, or 0. */
+unsigned svm_insn_interrupt(struct vcpu *vcpu, struct vmexit *exit);
 
 #endif

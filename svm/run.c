@@ -46,16 +46,21 @@ static void enter(struct vcpu *v, struct vmexit *exit)
     svm_decode(v, exit);
 }
 
-/* A deadline that has passed is an exit of its own, without an entry. */
+/* A deadline that has passed is an exit of its own, without an entry: what was to be injected then
+ * waits like an event whose delivery was interrupted. */
 static void svm_run(struct vcpu *v, struct vmexit *exit)
 {
     struct svm_vcpu *x = svm_of(v);
+    struct vmcb_control *c = &x->vmcb->control;
 
     if (likely(!x->timer_due)) {
         enter(v, exit);
         return;
     }
     x->timer_due = false;
+    c->exit_int_info = c->event_inject;
+    c->event_inject = 0;
+    svm_requeue_interrupted_event(v);
     exit->word = EXIT_TIMER | (uint64_t)SVM_CODE_TIMER << VMEXIT_CODE_SHIFT;
 }
 
@@ -75,20 +80,27 @@ static void svm_set_timer(struct vcpu *v, uint64_t tsc)
         time_set_wakeup(tsc);
 }
 
+static uint32_t with_bit(uint32_t word, uint64_t bit, bool on)
+{
+    return (uint32_t)((word & ~bit) | (on ? bit : 0));
+}
+
 /* HLT always exits. Without a filter every PAUSE would. */
 static void svm_intercept_idle(struct vcpu *v, bool on)
 {
     uint32_t *intercepts = &vmcb_of(v)->control.intercept_1;
 
-    *intercepts = (*intercepts & ~(uint32_t)INTERCEPT_1_PAUSE) |
-                  (on && svm_caps.pause_filter ? (uint32_t)INTERCEPT_1_PAUSE : 0);
+    *intercepts = with_bit(*intercepts, INTERCEPT_1_PAUSE, on && svm_caps.pause_filter);
 }
 
+/* For QEMU without KVM INT3 is a software interrupt as INT n is, and its exception not seen. */
 static void svm_intercept_exception(struct vcpu *v, uint8_t vector, bool on)
 {
-    uint32_t *bitmap = &vmcb_of(v)->control.intercept_exceptions;
+    struct vmcb_control *c = &vmcb_of(v)->control;
 
-    *bitmap = (uint32_t)((*bitmap & ~BIT(vector)) | (on ? BIT(vector) : 0) | SVM_EXCEPTIONS);
+    c->intercept_exceptions = with_bit(c->intercept_exceptions, BIT(vector), on) | SVM_EXCEPTIONS;
+    if (vector == VECTOR_BP)
+        c->intercept_1 = with_bit(c->intercept_1, INTERCEPT_1_SWINT, on);
 }
 
 static void svm_wake(struct vcpu *v)

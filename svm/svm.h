@@ -60,8 +60,8 @@ struct svm_vcpu {
     uint64_t iret_rip;       /* the IRET that will unblock is about to run; ~0: none */
     bool stepping;           /* TF is ours, to stop behind one instruction (NMI window) */
     bool own_tf;             /* the guest's TF before that */
+    unsigned soft_length;    /* of the INT n, INT3 or INTO that this entry injects */
     unsigned windows;        /* mask of enum vwindow */
-    uint32_t exceptions;     /* intercepted for a debugger */
 };
 
 static inline struct svm_vcpu *svm_of(struct vcpu *v)

@@ -4,7 +4,7 @@
 import re
 
 from lib.report import ROOT
-from lib.room import seconds
+from lib.room import on, seconds
 
 ENDLESS = {1: "spin", 2: "halt", 3: "debug", 4: "align"}
 MONITOR = "\x01m"
@@ -38,26 +38,43 @@ def ended(machine, name, how="exit"):
     assert event["end"] == how, event
 
 
-@seconds(150)
-def test_endless(room):
+def endless(room, attacks, **settings):
     """Loops with interrupts off, and deliveries of exceptions that cause the next."""
     vms = [vm("neighbour", "neighbour", "ticks=1000000")]
-    vms += [vm(name, "hostile-endless", f"how={how}") for how, name in ENDLESS.items()]
-    machine = room.boot(manifest(*vms), program("neighbour", "hostile-endless"))
-    for how, name in ENDLESS.items():
+    vms += [vm(name, "hostile-endless", f"how={how}") for how, name in attacks.items()]
+    files = program("neighbour", "hostile-endless")
+    machine = room.boot(manifest(*vms), files, **settings)
+    for how, name in attacks.items():
         machine.expect(name, f"^attack {how}$", 60)
     ticks(machine)
-    machine.send(MONITOR + "stats debug\r")
-    found = machine.expect("serial", r"(?i)^ +\S*exception\S* +(\d+) ", 30)
-    assert int(found[1]) > 1000, found[0]
-    for name in ENDLESS.values():
+    if "debug" in attacks.values():
+        machine.send(MONITOR + "stats debug\r")
+        found = machine.expect("serial", r"(?i)^ +\S*exc(?:eption|p)\S* +(\d+) ", 30)
+        assert int(found[1]) > 1000, found[0]
+    machine.send(MONITOR)
+    for name in attacks.values():
         machine.send(f"kill {name}\r")
         ended(machine, name, "killed")
         ticks(machine)
     machine.send("list\r")
-    for name in ENDLESS.values():
+    for name in attacks.values():
         machine.expect("serial", rf"^ *\d+  {name} +ended .*killed", 30)
     ticks(machine)
+
+
+@seconds(150)
+def test_endless(room):
+    """QEMU without KVM aborts when a delivery meets a watchpoint, and has no #AC."""
+    qemu = room.emu == "qemu-tcg"
+    endless(room, {how: name for how, name in ENDLESS.items() if not qemu or how < 3})
+
+
+@on("vmx")
+@seconds(150)
+def test_endless_on_amd_v(room):
+    """What QEMU can't run; Bochs lets no interrupt end an AMD-V guest that has them off."""
+    attacks = {how: name for how, name in ENDLESS.items() if how > 2}
+    endless(room, attacks, cpu_model="ryzen")
 
 
 @seconds(120)

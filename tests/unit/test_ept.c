@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Nested tables of VT-x: entries by the manual, formats by capability, a guest's map (build
- * host). */
-/* sources: vmx/ept.c kernel/pt.c kernel/pt_change.c kernel/pt_read.c kernel/page.c
- * tests/unit/host_stubs.c */
+/* Nested tables of VT-x and AMD-V: entries by the manual, formats by capability, a guest's map
+ * (build host). */
+/* sources: vmx/ept.c svm/npt.c kernel/pt_host.c kernel/pt.c kernel/pt_change.c kernel/pt_read.c
+ * kernel/page.c tests/unit/host_stubs.c */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,6 +11,8 @@
 #include <cmocka.h>
 
 #include "kernel/page.h"
+#include "kernel/x86_regs.h"
+#include "svm/npt.h"
 #include "tests/unit/host_stubs.h"
 #include "vmx/ept.h"
 
@@ -63,6 +65,35 @@ static void no_misconfiguration(void **state)
                 assert_int_equal((e & LARGE) != 0, level > 1);
                 assert_int_equal(ept_format.rights(e), rights & RWX);
                 assert_int_equal(ept_format.type(e, level), type);
+            }
+}
+
+/* APM 2, "Nested Paging": entries of long mode, each access a user's; types by the host's PAT. */
+static void npt_entries_by_the_manual(void **state)
+{
+    const struct pt_format *f = &npt_format;
+    const uint64_t used = PTE_P | PTE_U | PTE_A | PTE_D;
+
+    (void)state;
+    assert_int_equal(f->leaf(0x5000, 1, RWX, PT_WB), 0x5000 | used | PTE_W);
+    assert_int_equal(f->leaf(PAGE_2M, 2, PT_R | PT_W, PT_WB),
+                     PAGE_2M | used | PTE_W | PTE_PS | PTE_NX);
+    assert_int_equal(f->leaf(PAGE_1G, 3, PT_R | PT_X, PT_UC),
+                     PAGE_1G | used | PTE_PS | PTE_PCD | PTE_PWT);
+    assert_int_equal(f->leaf(0, 1, PT_R, PT_WC), used | PTE_PWT | PTE_NX);
+    assert_int_equal(f->table_bits, PTE_P | PTE_W | PTE_U | PTE_A);
+    assert_int_equal(f->present_mask, PTE_P);
+    assert_int_equal(f->largest_level, 3);
+    assert_int_equal(npt_format_2m.largest_level, 2);
+    for (unsigned level = 1; level <= 3; level++)
+        for (unsigned rights = PT_R; rights < PT_USER; rights += 2)
+            for (enum pt_type type = PT_WB; type <= PT_WC; type++) {
+                uint64_t e = f->leaf(7 * PAGE_1G, level, rights, type);
+
+                assert_true(e & PTE_U);
+                assert_int_equal(e & PTE_ADDRESS, 7 * PAGE_1G);
+                assert_int_equal(f->rights(e), rights);
+                assert_int_equal(f->type(e, level), type);
             }
 }
 
@@ -127,7 +158,8 @@ static void ranges_of_a_guest(void **state)
         { 0xe0000000, 0xe0100000, PT_R, PT_WB },
         { 4 * PAGE_1G, 5 * PAGE_1G, RWX, PT_WB },
     };
-    static const struct pt_format *const formats[] = { &ept_format, &ept_format_2m };
+    static const struct pt_format *const formats[] = { &ept_format, &ept_format_2m, &npt_format,
+                                                       &npt_format_2m };
 
     (void)state;
     for (unsigned f = 0; f < ARRAY_SIZE(formats); f++) {
@@ -151,13 +183,12 @@ static void ranges_of_a_guest(void **state)
     }
 }
 
-static void guest_space_ends_at_48_bits(void **state)
+static void space_ends_at_48_bits(const struct pt_format *format)
 {
     struct pt_leaf leaf;
     struct pt pt;
 
-    (void)state;
-    assert_int_equal(pt_init(&pt, &ept_format), 0);
+    assert_int_equal(pt_init(&pt, format), 0);
     assert_int_equal(pt_map(&pt, BIT(48) - PAGE_2M, 0, PAGE_2M, RWX, PT_WB, 0), 0);
     assert_true(pt_lookup(&pt, BIT(48) - 1, &leaf));
     assert_int_equal(leaf.base, BIT(48) - PAGE_2M);
@@ -168,6 +199,13 @@ static void guest_space_ends_at_48_bits(void **state)
     pt_reap(&pt);
     assert_int_equal(pt.table_pages, 1);
     pt_destroy(&pt);
+}
+
+static void guest_space_ends_at_48_bits(void **state)
+{
+    (void)state;
+    space_ends_at_48_bits(&ept_format);
+    space_ends_at_48_bits(&npt_format);
 }
 
 /* What the executable-large-page erratum needs: execute one 4 KiB page of a no-execute 2 MiB. */
@@ -194,6 +232,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(entries_by_the_manual),
         cmocka_unit_test(no_misconfiguration),
+        cmocka_unit_test(npt_entries_by_the_manual),
         cmocka_unit_test(format_by_capability),
         cmocka_unit_test(pointer),
         cmocka_unit_test_setup(ranges_of_a_guest, setup),

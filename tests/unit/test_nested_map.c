@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Type and rights of every range of guest-physical space, for each kind of machine (build host). */
+/* Type and rights of every range of guest-physical space, for each kind of machine and in the
+ * nested tables of both vendors (build host). */
 /* sources: boot/machine.c boot/machine_start.c boot/machine_linux.c boot/machine_pc.c
  * boot/machine_flat.c boot/acpi_build.c boot/dsdt.c boot/aml.c boot/mptable.c
  * boot/guest_image.c boot/bzimage.c boot/multiboot.c kernel/vm_load.c kernel/vm_alloc.c
  * kernel/vcpu.c kernel/gmem.c kernel/pt.c
- * kernel/pt_change.c kernel/pt_read.c kernel/page.c kernel/iobus.c vmx/ept.c
+ * kernel/pt_change.c kernel/pt_read.c kernel/page.c kernel/iobus.c vmx/ept.c svm/npt.c
+ * kernel/pt_host.c
  * tests/unit/fake_backend.c tests/unit/fake_guest.c tests/unit/fake_stubs.c
  * tests/unit/host_stubs.c */
 #include <setjmp.h>
@@ -15,6 +17,8 @@
 
 #include "boot/machine_build.h"
 #include "kernel/gmem.h"
+#include "kernel/x86_regs.h"
+#include "svm/npt.h"
 #include "tests/unit/fake_backend.h"
 #include "tests/unit/host_stubs.h"
 #include "vmx/ept.h"
@@ -24,6 +28,10 @@
 #define RWX (PT_R | PT_W | PT_X)
 #define RANGES_MAX 16u
 #define INPUT_END (1ull << 48)
+
+static const struct pt_format *const formats[] = { &ept_format, &npt_format, &npt_format_2m };
+/* For each of them. */
+static const struct pt_format *format;
 
 struct range {
     gpa_t base, end;
@@ -62,7 +70,7 @@ static void build(enum boot_vm_kind kind, uint64_t memory, uint32_t backing)
     fake.config.kind = kind;
     fake.config.memory = memory;
     fake.config.backing = backing;
-    assert_int_equal(pt_init(&fake.vm.nested, &ept_format), 0);
+    assert_int_equal(pt_init(&fake.vm.nested, format), 0);
     machine_map(&fake.config);
     assert_int_equal(vm_load_map(&fake.vm), 0);
     assert_int_equal(gmem_give_all(&fake.vm), 0);
@@ -90,9 +98,8 @@ static const struct {
     { BOOT_VM_FLAT, 3 * MIB, 1, { { 0, 3 * MIB, RWX, PT_WB } } },
 };
 
-static void every_range(void **state)
+static void every_range(void)
 {
-    (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(machines); i++) {
         struct list list = { .count = 0 };
         uint64_t bytes = 0;
@@ -112,9 +119,8 @@ static void every_range(void **state)
 }
 
 /* Device registers and holes cause exits: nothing may be mapped there. */
-static void holes(void **state)
+static void holes(void)
 {
-    (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(machines); i++) {
         struct pt_leaf leaf;
 
@@ -130,7 +136,7 @@ static void holes(void **state)
 }
 
 /* More RAM than fits below the 4 GiB hole; on demand, for this build host's sake. */
-static void around_the_hole(void **state)
+static void around_the_hole(void)
 {
     static const struct range expected[] = {
         { 0, PAGE_SIZE, RWX, PT_WB },
@@ -142,7 +148,6 @@ static void around_the_hole(void **state)
                                      4 * GIB + 16 * MIB - 1, 4 * GIB + 16 * MIB };
     struct list list = { .count = 0 };
 
-    (void)state;
     build(BOOT_VM_LINUX, 3 * GIB + 16 * MIB, BOOT_BACKING_DEMAND_4K);
     for (size_t i = 0; i < ARRAY_SIZE(touched); i++)
         gmem_demand(&fake.vm, touched[i]);
@@ -156,8 +161,19 @@ static void around_the_hole(void **state)
     }
 }
 
+static void ranges(void **state)
+{
+    (void)state;
+    for (size_t f = 0; f < ARRAY_SIZE(formats); f++) {
+        format = formats[f];
+        every_range();
+        holes();
+        around_the_hole();
+    }
+}
+
 /* The entries themselves: write-back and "ignore PAT", whatever the guest's PAT says. */
-static int entry(const struct pt_leaf *leaf, void *arg)
+static int ept_entry(const struct pt_leaf *leaf, void *arg)
 {
     unsigned level = leaf->size == PAGE_SIZE ? 1 : leaf->size == PAGE_2M ? 2 : 3;
     uint64_t bits = ept_format.leaf(leaf->hpa, level, leaf->rights, leaf->type);
@@ -168,19 +184,33 @@ static int entry(const struct pt_leaf *leaf, void *arg)
     return 0;
 }
 
+/* Walked as accesses of user mode, by entry 0 of the host's PAT: write-back. */
+static int npt_entry(const struct pt_leaf *leaf, void *arg)
+{
+    unsigned level = leaf->size == PAGE_SIZE ? 1 : leaf->size == PAGE_2M ? 2 : 3;
+    uint64_t bits = npt_format.leaf(leaf->hpa, level, leaf->rights, leaf->type);
+
+    (void)arg;
+    assert_int_equal(bits, leaf->hpa | PTE_P | PTE_W | PTE_U | PTE_A | PTE_D |
+                               (level > 1 ? PTE_PS : 0));
+    return 0;
+}
+
 static void entries(void **state)
 {
     (void)state;
+    format = &ept_format;
     build(BOOT_VM_LINUX, 48 * MIB, BOOT_BACKING_EAGER);
-    pt_foreach(&fake.vm.nested, entry, NULL);
+    pt_foreach(&fake.vm.nested, ept_entry, NULL);
+    format = &npt_format;
+    build(BOOT_VM_LINUX, 48 * MIB, BOOT_BACKING_EAGER);
+    pt_foreach(&fake.vm.nested, npt_entry, NULL);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_range),
-        cmocka_unit_test(holes),
-        cmocka_unit_test(around_the_hole),
+        cmocka_unit_test(ranges),
         cmocka_unit_test(entries),
     };
 
