@@ -98,7 +98,7 @@ void guest_map_to(uint64_t address, uint64_t physical, uint64_t flags);
 
 /* Switches the x2APIC on. */
 void guest_x2apic_on(void);
-/* Starts CPU `apic_id` (x2APIC) at fn, and waits until it is; it needs 8 KiB of stack of its own. */
+/* Starts CPU `apic_id` (x2APIC) at fn, and waits until it is; it needs 8 KiB of its own stack. */
 void guest_start_cpu(uint32_t apic_id, void (*fn)(void), void *stack_top);
 /* Sleeps for so many TSC ticks with interrupts on (TSC-deadline timer, vector GUEST_WAKE). */
 void guest_sleep(uint64_t ticks);

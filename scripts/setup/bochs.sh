@@ -11,8 +11,7 @@ COMPONENT=$1
 . "$ROOT/scripts/setup/lib.sh"
 
 TARBALL=bochs_3.0+dfsg.orig.tar.xz
-PATCHES="bochs-halt.patch bochs-apicv.patch bochs-reset.patch bochs-smp.patch
-    bochs-svm.patch"
+PATCHES="bochs-halt.patch bochs-apicv.patch bochs-reset.patch bochs-smp.patch"
 OPTIONS="--enable-cpu-level=6 --enable-x86-64 --enable-vmx=2 --enable-svm --enable-avx
     --enable-evex --enable-pci --enable-e1000 --enable-repeat-speedups
     --enable-fast-function-calls --with-nogui --disable-docbook"

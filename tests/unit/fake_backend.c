@@ -209,17 +209,3 @@ static const struct backend the_backend = {
     .exit_enabled = exit_enabled,
 };
 const struct backend *backend = &the_backend;
-
-/* Registers of the processor that a loaded vCPU has for itself. */
-uint64_t x86_test_read_reg(const char *name)
-{
-    return strcmp(name, "dr6") == 0 ? fake.dr6 : strcmp(name, "cr2") == 0 ? fake.cr2 : 0;
-}
-
-void x86_test_write_reg(const char *name, uint64_t value)
-{
-    if (strcmp(name, "dr6") == 0)
-        fake.dr6 = value;
-    if (strcmp(name, "cr2") == 0)
-        fake.cr2 = value;
-}

@@ -38,7 +38,6 @@ struct fake_backend {
     uint64_t regs[VREG_COUNT]; /* of vCPU 0, as the hardware has them */
     struct vsegment segments[VSEG_COUNT];
     bool copied[3];            /* RIP, RFLAGS, shadow: the neutral copy is valid */
-    uint64_t dr6, cr2;
     uint32_t features;
     bool no_1g_pages;
     uint64_t tsc, timer;

@@ -124,7 +124,7 @@ static void smap(void **state)
     v->gpr[RSI] = 0x3000;
     INSTRUCTION("\xac", 0);
     assert_exception(VECTOR_PF, PF_ERROR_P);
-    assert_int_equal(fake.cr2, 0x3000);
+    assert_int_equal(fake.regs[VREG_CR2], 0x3000);
     v->event.type = VEVENT_NONE;
     fake.regs[VREG_RFLAGS] |= RFLAGS_AC;
     assert_int_equal(INSTRUCTION("\xac", 0), VERDICT_NEXT);

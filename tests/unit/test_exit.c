@@ -83,10 +83,10 @@ static void trap_flag(void **state)
 {
     (void)state;
     fake.regs[VREG_RFLAGS] |= RFLAGS_TF;
-    fake.dr6 = DR6_INIT;
+    fake.regs[VREG_DR6] = DR6_INIT;
     dispatch(EXIT_CPUID, 2);
     assert_exception(VECTOR_DB, -1);
-    assert_int_equal(fake.dr6, DR6_INIT | DR6_BS);
+    assert_int_equal(fake.regs[VREG_DR6], DR6_INIT | DR6_BS);
     assert_int_equal(fake.regs[VREG_RIP], 2);
     /* not for an instruction that is to be executed again */
     setup(state);
@@ -165,7 +165,7 @@ static void exceptions_go_back(void **state)
     (void)state;
     fake_handle(&exit);
     assert_exception(VECTOR_DB, -1);
-    assert_int_equal(fake.dr6, DR6_B2);
+    assert_int_equal(fake.regs[VREG_DR6], DR6_B2);
     setup(state);
     exit = (struct vmexit){ .kind = EXIT_EXCEPTION, .vector = VECTOR_AC, .has_error_code = true };
     fake_handle(&exit);

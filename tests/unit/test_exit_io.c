@@ -171,7 +171,7 @@ static void page_fault_in_a_string(void **state)
     v->gpr[RCX] = 5;
     assert_int_equal(io(FAKE_PORT, 1, false, true, true), VERDICT_RETRY);
     assert_exception(VECTOR_PF, PF_ERROR_U);
-    assert_int_equal(fake.cr2, 0x4000);
+    assert_int_equal(fake.regs[VREG_CR2], 0x4000);
     assert_int_equal(v->gpr[RCX], 3);
     assert_int_equal(v->gpr[RSI], 0x4000);
     assert_int_equal(fake.access_count, 2);

@@ -120,7 +120,7 @@ static void changes_are_seen(void **state)
     fake_poke(0x13000 + 8, 0, 8);
     assert_int_equal(access(REG(16), false), VERDICT_RETRY);
     assert_exception(VECTOR_PF, PF_ERROR_I);
-    assert_int_equal(fake.cr2, CODE);
+    assert_int_equal(fake.regs[VREG_CR2], CODE);
     assert_int_equal(fake.failures, 0);
 }
 

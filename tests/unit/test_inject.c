@@ -87,12 +87,12 @@ static void interrupts_are_benign(void **state)
 static void debug_status(void **state)
 {
     (void)state;
-    fake.dr6 = DR6_INIT | DR6_B1 | DR6_BS;
+    fake.regs[VREG_DR6] = DR6_INIT | DR6_B1 | DR6_BS;
     fake.regs[VREG_DR7] = DR7_INIT | DR7_GD | 1;
     vcpu_inject_debug(v, DR6_B0);
     assert_exception(VECTOR_DB, -1);
     /* B0 to B3 are of this event only, the rest stays until the guest clears it */
-    assert_int_equal(fake.dr6, DR6_INIT | DR6_BS | DR6_B0);
+    assert_int_equal(fake.regs[VREG_DR6], DR6_INIT | DR6_BS | DR6_B0);
     assert_int_equal(fake.regs[VREG_DR7], DR7_INIT | 1);
 }
 

@@ -92,7 +92,7 @@ static void codes_beyond_the_table(void **state)
 {
     static const uint64_t codes[] = {
         VMEXIT_CR_READ(1), VMEXIT_DR_WRITE(7), VMEXIT_EXCP(VECTOR_PF), VMEXIT_EXCP(31),
-        VMEXIT_RDTSC, VMEXIT_SWINT, VMEXIT_CR0_WRITE_TRAP, 0x9f, VMEXIT_INVPCID, VMEXIT_IDLE_HLT,
+        VMEXIT_RDTSC, VMEXIT_PUSHF, VMEXIT_CR0_WRITE_TRAP, 0x9f, VMEXIT_INVPCID, VMEXIT_IDLE_HLT,
         0xaf, 0xb0, 0xbe, 0xbf, 0xc0, 0x3ff, VMEXIT_AVIC_INCOMPLETE_IPI, VMEXIT_AVIC_NOACCEL,
         VMEXIT_VMGEXIT, 0x40d, 0x40e, 0x40f, 0x410, 0x10000, 0x7fffffff, 0xfffffffe,
         0x100000072, 0x10000006e, 0xfffffffffffffffe,

@@ -48,8 +48,8 @@ static void check_deadline(uint64_t hz)
     guest_printf("deadline: at most %lu ticks late\n", worst);
 }
 
-/* Arms the timer and disarms it before it is due; the deadline. An emulator whose host has others to
- * run may be late for 1 ms: then again with more. */
+/* Arms the timer and disarms it before it is due; the deadline. An emulator whose host has others
+ * to run may be late for 1 ms: then again with more. */
 static uint64_t disarm_in_time(uint64_t distance)
 {
     uint64_t end = rdtsc() + distance, seen;
