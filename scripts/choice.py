@@ -7,7 +7,7 @@ import bochs
 import qemu
 
 COMMANDS = {"bochs": bochs.command, "qemu-kvm": qemu.command, "qemu-tcg": qemu.command}
-PROBLEMS = {"bochs": bochs.problem, "qemu-kvm": qemu.kvm_problem, "qemu-tcg": qemu.tcg_problem}
+PROBLEMS = {"bochs": bochs.problem, "qemu-kvm": qemu.kvm_problem, "qemu-tcg": qemu.missing}
 
 
 def problem(emu):

@@ -5,7 +5,6 @@ import os
 import shutil
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
 QEMU = "qemu-system-x86_64"
 FIRMWARE = "/usr/share/ovmf/OVMF.fd"
 
@@ -24,10 +23,6 @@ def nested(vendor):
         return path.read_text().strip() in ("1", "Y")
     except OSError:
         return False
-
-
-def has_svm_backend():
-    return (ROOT / "svm/run.c").exists()
 
 
 def kvm_backend():
@@ -53,18 +48,10 @@ def kvm_problem():
         return "/dev/kvm is missing or this user may not open it"
     if not {"vmx", "svm"} & set(flags):
         return "this CPU has neither VT-x nor AMD-V (or firmware has it switched off)"
-    if kvm_backend() == "svm" and not has_svm_backend():
-        return "this CPU has AMD-V, and Mullion has no AMD-V backend yet"
     vendor = {"vmx": "intel", "svm": "amd"}[kvm_backend()]
     if not nested(vendor):
         return f"KVM here does not nest: load kvm_{vendor} with nested=1"
     return None
-
-
-def tcg_problem():
-    if not has_svm_backend():
-        return "QEMU without KVM has AMD-V only, and Mullion has no AMD-V backend yet"
-    return missing()
 
 
 def default_model(emu):

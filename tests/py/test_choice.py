@@ -64,7 +64,6 @@ class KvmTest(unittest.TestCase):
     def problem(self, flags, nested, device=True):
         with (mock.patch.object(qemu, "cpu_flags", lambda: flags),
               mock.patch.object(qemu, "nested", lambda vendor: vendor == nested),
-              mock.patch.object(qemu, "has_svm_backend", lambda: True),
               mock.patch.object(qemu, "missing", lambda: None),
               mock.patch.object(os, "access", lambda *_: device)):  # fmt: skip
             return qemu.kvm_problem(), choice.backend("qemu-kvm")
@@ -85,8 +84,7 @@ class MatrixTest(unittest.TestCase):
         with mock.patch.dict(os.environ, EMU="qemu-tcg"):
             self.assertEqual(matrix.on_each("boot/a", ("vmx", "svm")), [("boot/a@svm", "svm")])
             self.assertEqual(matrix.on_each("boot/a", ("vmx",)), [])
-        with mock.patch.dict(os.environ, EMU=""), \
-             mock.patch.object(qemu, "has_svm_backend", lambda: True):
+        with mock.patch.dict(os.environ, EMU=""):
             self.assertEqual([name for name, _ in matrix.on_each("g", ("vmx", "svm"))],
                              ["g@vmx", "g@svm"])  # fmt: skip
 
