@@ -100,10 +100,18 @@ static const struct msr_row rows[] = {
     /* switched by the backend, of no meaning to the hypervisor */
     { MSR_IA32_STAR, MSR_IA32_FMASK, PASS, 0, NULL, NULL },
     { MSR_IA32_FS_BASE, MSR_IA32_KERNEL_GS_BASE, PASS, 0, NULL, NULL },
+    /* What Linux reads on AMD without asking (see search): no encrypted memory; the TSC has one
+     * rate in all power states; no C1E; LFENCE waits for what is before it, as the host's does. */
+    { MSR_AMD_SYSCFG, MSR_AMD_SYSCFG, VALUE, 0, NULL, NULL },
+    { MSR_AMD_HWCR, MSR_AMD_HWCR, VALUE, HWCR_TSC_FREQ_SEL, NULL, NULL },
+    { MSR_AMD_NB_CFG, MSR_AMD_NB_CFG, VALUE, 0, NULL, NULL },
+    { MSR_AMD_INT_PENDING_MSG, MSR_AMD_INT_PENDING_MSG, VALUE, 0, NULL, NULL },
+    { MSR_AMD_DE_CFG, MSR_AMD_DE_CFG, VALUE, DE_CFG_LFENCE_SERIALIZE, NULL, NULL },
     /* the answer for all that has no row */
     { UINT32_MAX, UINT32_MAX, NOTHING, 0, NULL, NULL },
 };
 #define NO_ROW (ARRAY_SIZE(rows) - 1)
+#define AMD_FIRST MSR_AMD_SYSCFG /* from here on they exist on AMD only */
 
 /* Exists only where RDTSCP does. */
 static const struct msr_row tsc_aux = { MSR_IA32_TSC_AUX, MSR_IA32_TSC_AUX, PASS, 0, NULL, NULL };
@@ -124,7 +132,7 @@ static const struct msr_row *search(uint32_t msr)
         else if (msr > rows[middle].last)
             low = middle + 1;
         else
-            return &rows[middle];
+            return &rows[msr < AMD_FIRST || x86_is_amd() ? middle : NO_ROW];
     }
     return &rows[NO_ROW];
 }

@@ -174,6 +174,14 @@ static inline void x86_verw(uint16_t selector)
 
 #endif
 
+/* AMD's architecture, AMD's or another's make. */
+static inline bool x86_is_amd(void)
+{
+    uint32_t vendor = x86_cpuid(CPUID_VENDOR, 0).ebx;
+
+    return vendor == CPUID_VENDOR_EBX_AMD || vendor == CPUID_VENDOR_EBX_HYGON;
+}
+
 X86_DEFINE_REG(cr0, "cr0")
 X86_DEFINE_REG(cr2, "cr2")
 X86_DEFINE_REG(cr3, "cr3")

@@ -4,6 +4,8 @@
 #define KERNEL_X86_CPUID_H
 
 #define CPUID_VENDOR 0x0
+#define CPUID_VENDOR_EBX_AMD 0x68747541u   /* "Auth" */
+#define CPUID_VENDOR_EBX_HYGON 0x6f677948u /* "Hygo" */
 #define CPUID_FEATURES 0x1
 #define CPUID_EXT_FEATURES 0x7
 #define CPUID_TOPOLOGY 0xb

@@ -19,12 +19,13 @@
 #define ADDRESSES ((1ull << FAKE_PHYSICAL_BITS) - 1)
 
 static struct vcpu *const v = &fake.vcpus[0];
-static uint32_t pvclock_msr;
+static uint32_t pvclock_msr, vendor_ebx;
 
 struct cpuid_regs x86_test_cpuid(uint32_t leaf, uint32_t subleaf)
 {
-    (void)leaf;
     (void)subleaf;
+    if (leaf == CPUID_VENDOR)
+        return (struct cpuid_regs){ .ebx = vendor_ebx };
     return (struct cpuid_regs){ .eax = 48 << 8 | FAKE_PHYSICAL_BITS };
 }
 
@@ -211,6 +212,22 @@ static void nothing_else(void **state)
         assert_false(readable(msr, &value));
 }
 
+static void of_amd(void **state)
+{
+    static const uint32_t list[] = { MSR_AMD_SYSCFG, MSR_AMD_HWCR, MSR_AMD_NB_CFG,
+                                     MSR_AMD_INT_PENDING_MSG, MSR_AMD_DE_CFG };
+    uint64_t value;
+
+    (void)state;
+    vendor_ebx = CPUID_VENDOR_EBX_AMD;
+    for (size_t i = 0; i < ARRAY_SIZE(list); i++) {
+        assert_true(readable(list[i], &value) && writable(list[i], ~0ull));
+        assert_int_equal(read_msr(list[i]), value);
+    }
+    assert_false(readable(MSR_AMD_VM_CR, &value) || readable(MSR_AMD_VM_HSAVE_PA, &value));
+    vendor_ebx = 0;
+}
+
 static void of_the_interrupt_controller(void **state)
 {
     static const uint32_t list[] = { MSR_IA32_APIC_BASE, MSR_IA32_TSC_DEADLINE, 0x800, 0x830,
@@ -301,6 +318,7 @@ int main(void)
         cmocka_unit_test_setup(values, setup),
         cmocka_unit_test_setup(absent, setup),
         cmocka_unit_test_setup(nothing_else, setup),
+        cmocka_unit_test_setup(of_amd, setup),
         cmocka_unit_test_setup(of_the_interrupt_controller, setup),
         cmocka_unit_test_setup(pat, setup),
         cmocka_unit_test_setup(efer, setup),
