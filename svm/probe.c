@@ -24,6 +24,8 @@ struct svm_caps svm_caps;
 
 static int probe_presence(void)
 {
+    if (!x86_is_amd())
+        return -ENODEV;
     if (x86_cpuid(CPUID_EXT_MAX, 0).eax < CPUID_SVM ||
         !(x86_cpuid(CPUID_EXT_FEATURES_AMD, 0).ecx & CPUID_80000001_ECX_SVM)) {
         log_printf("svm: AMD-V missing: CPUID leaf 80000001h ECX bit 2; in QEMU use "

@@ -34,6 +34,10 @@ static int probe_presence(void)
 {
     uint64_t control;
 
+    if (x86_is_amd()) {
+        log_printf("vmx: an AMD CPU has AMD-V in place of VT-x\n");
+        return -ENODEV;
+    }
     if (!(x86_cpuid(CPUID_FEATURES, 0).ecx & CPUID_1_ECX_VMX)) {
         log_printf("vmx: VT-x missing: CPUID leaf 1 ECX bit 5; switch on \"Intel Virtualization "
                    "Technology\" in the firmware set-up, in QEMU use -cpu host with the module "

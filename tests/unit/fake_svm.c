@@ -57,6 +57,8 @@ uint64_t x86_test_read_reg(const char *name)
 struct cpuid_regs x86_test_cpuid(uint32_t leaf, uint32_t subleaf)
 {
     switch (leaf) {
+    case CPUID_VENDOR:
+        return (struct cpuid_regs){ .ebx = fake_svm.vendor_ebx };
     case CPUID_EXT_MAX:
         return (struct cpuid_regs){ .eax = fake_svm.ext_max };
     case CPUID_EXT_FEATURES_AMD:
@@ -200,6 +202,7 @@ void fake_svm_reset(void)
     backend = __start_set_backend[0];
     for (unsigned kind = 0; kind < EXIT_KINDS; kind++)
         exit_handlers[kind] = handle;
+    fake_svm.vendor_ebx = CPUID_VENDOR_EBX_AMD;
     fake_svm.ext_max = CPUID_SVM;
     fake_svm.ext = (struct cpuid_regs){ .ecx = CPUID_80000001_ECX_SVM,
                                         .edx = CPUID_80000001_EDX_PAGE1GB };

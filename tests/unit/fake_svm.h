@@ -28,7 +28,7 @@ struct fake_svm {
     struct vm vm;
     struct vcpu vcpu;
     struct cpuid_regs svm, ext, leaf7, xstate; /* CPUID leaves 8000000Ah, 80000001h, 7, Dh */
-    uint32_t ext_max;
+    uint32_t ext_max, vendor_ebx;
     uint64_t tsc, wakeup;
     hpa_t saved;               /* operand of the last VMSAVE */
     struct vmcb entered;       /* as the last VMRUN found it */
