@@ -12,8 +12,9 @@ trap_stubs:
         .set    vector, 0
         .rept   256
         .balign TRAP_STUB_SIZE
-        /* #DF, #TS, #NP, #SS, #GP, #PF, #AC, #CP push an error code themselves */
-        .if     !(vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21)
+        /* #DF, #TS, #NP, #SS, #GP, #PF, #AC, #CP, #SX push an error code themselves */
+        .if     !(vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || \
+                  vector == 21 || vector == 30)
         pushq   $0
         .endif
         pushq   $vector

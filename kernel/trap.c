@@ -123,6 +123,8 @@ void trap_dispatch(struct trap_frame *frame)
         trap_nmi();
     else if (frame->vector == VECTOR_MC)
         mce_handle(frame);
+    else if (frame->vector == VECTOR_SX) /* a backend has INIT come so */
+        log_printf("INIT on CPU %u, ignored\n", this_cpu()->index);
     else
         trap_fatal(frame);
 }

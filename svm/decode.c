@@ -172,7 +172,7 @@ static const struct row rows[SVM_CODES] = {
     CODE(VMEXIT_EXCP(VECTOR_AC), EXIT_EXCEPTION, fill_exception, "EXCP_AC"),
     CODE(VMEXIT_EXCP(VECTOR_MC), EXIT_EXCEPTION, fill_exception, "EXCP_MC"),
     ROW(VMEXIT_INTR, EXIT_INTERRUPT, fill_interrupt),
-    /* these came when GIF was set: NMI by the IDT, SMI and INIT by the processor itself */
+    /* these came when GIF was set: NMI and INIT (as #SX) by the IDT, SMI by the processor itself */
     ROW(VMEXIT_NMI, EXIT_NONE, NULL),
     ROW(VMEXIT_SMI, EXIT_NONE, NULL),
     ROW(VMEXIT_INIT, EXIT_NONE, NULL),

@@ -88,8 +88,10 @@ int svm_cpu_on(struct cpu *cpu)
         page_zfree(own);
         return -ENOMEM;
     }
-    own->next_asid = 1;
+    own->next_asid = svm_caps.asids; /* what others left in the TLB is flushed before the first */
     own->generation = 1;
+    /* an INIT that comes in a guest waits for GIF, and would reset the CPU: it becomes #SX */
+    x86_wrmsr(MSR_AMD_VM_CR, x86_rdmsr(MSR_AMD_VM_CR) | VM_CR_R_INIT);
     x86_wrmsr(MSR_IA32_EFER, x86_rdmsr(MSR_IA32_EFER) | EFER_SVME);
     x86_wrmsr(MSR_AMD_VM_HSAVE_PA, page_hpa(own->save_area));
     svm_vmsave(page_hpa(own->host));

@@ -30,7 +30,7 @@ static void new_asid(struct vcpu *v)
 
 static void enter(struct vcpu *v, struct vmexit *exit)
 {
-    const struct svm_cpu *cpu = this_cpu()->backend;
+    struct svm_cpu *cpu = this_cpu()->backend;
     struct svm_vcpu *x = svm_of(v);
     struct vmcb *vmcb = x->vmcb;
 
@@ -44,6 +44,8 @@ static void enter(struct vcpu *v, struct vmexit *exit)
     vmcb->control.event_inject = 0; /* a processor without a guest in it does not clear it */
     vmcb->control.tlb_control = TLB_NOTHING;
     svm_decode(v, exit);
+    if (unlikely(exit->kind == EXIT_ENTRY_FAILED)) /* it may not have flushed either */
+        cpu->next_asid = svm_caps.asids;
 }
 
 /* A deadline that has passed is an exit of its own, without an entry: what was to be injected then

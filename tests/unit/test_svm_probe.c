@@ -116,6 +116,7 @@ static void on_and_off(void **state)
     assert_int_equal(backend->cpu_on(cpu), 0);
     own = cpu->backend;
     assert_int_equal(*fake_svm_msr(MSR_IA32_EFER), EFER_LME | EFER_LMA | EFER_SVME);
+    assert_int_equal(*fake_svm_msr(MSR_AMD_VM_CR), VM_CR_R_INIT);
     assert_ptr_equal(page_ptr(*fake_svm_msr(MSR_AMD_VM_HSAVE_PA)), own->save_area);
     assert_ptr_equal(page_ptr(fake_svm.saved), own->host);
     assert_ptr_not_equal(own->save_area, own->host);

@@ -16,11 +16,12 @@ static void entered_with(uint32_t asid, enum vmcb_tlb tlb)
     assert_int_equal(control()->tlb_control, TLB_NOTHING);
 }
 
-/* An ASID of its own needs no flush; where they run out, all start anew behind one. */
+/* An ASID of its own needs no flush; where they run out, all start anew behind one. So it is at the
+ * very first, since a TLB may hold what was there before us. */
 static void asids(void **state)
 {
     (void)state;
-    entered_with(1, TLB_NOTHING);
+    entered_with(1, TLB_FLUSH_ALL);
     entered_with(1, TLB_NOTHING);
     for (uint32_t asid = 2; asid < FAKE_ASIDS; asid++) {
         backend->flush_linear(v);
@@ -39,11 +40,22 @@ static void one_asid(void **state)
 {
     (void)state;
     svm_caps.asids = 2;
-    entered_with(1, TLB_NOTHING);
+    entered_with(1, TLB_FLUSH_ALL);
     for (unsigned i = 0; i < 3; i++) {
         backend->flush_linear(v);
         entered_with(1, TLB_FLUSH_ALL);
     }
+}
+
+/* The next entry asks for the flush again, whichever vCPU it is. */
+static void refused(void **state)
+{
+    (void)state;
+    exit_with(VMEXIT_INVALID, 0);
+    assert_int_equal(fake_svm.entered.control.tlb_control, TLB_FLUSH_ALL);
+    backend->flush_linear(v);
+    entered_with(1, TLB_FLUSH_ALL);
+    entered_with(1, TLB_NOTHING);
 }
 
 /* An ASID of an older generation may be another vCPU's by now. */
@@ -52,7 +64,7 @@ static void old_generation(void **state)
     struct svm_cpu *cpu = this_cpu()->backend;
 
     (void)state;
-    entered_with(1, TLB_NOTHING);
+    entered_with(1, TLB_FLUSH_ALL);
     cpu->generation++;
     cpu->next_asid = 5;
     entered_with(5, TLB_NOTHING);
@@ -73,7 +85,7 @@ static void flush_is_for_this_cpu(void **state)
     fake_svm.vm.vcpus[3] = &unborn;
     fake_svm.vm.vcpu_count = 4;
     other_state.generation = 1;
-    entered_with(1, TLB_NOTHING);
+    entered_with(1, TLB_FLUSH_ALL);
     backend->flush(&fake_svm.vm);
     assert_int_equal(other_state.generation, 1);
     entered_with(2, TLB_NOTHING);
@@ -218,6 +230,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(asids, setup),
         cmocka_unit_test_setup(one_asid, setup),
+        cmocka_unit_test_setup(refused, setup),
         cmocka_unit_test_setup(old_generation, setup),
         cmocka_unit_test_setup(flush_is_for_this_cpu, setup),
         cmocka_unit_test_setup(timer, setup),
