@@ -22,7 +22,10 @@ struct barrier {
 static bool ibpb_needed(uint32_t edx7, uint64_t capabilities)
 {
     (void)capabilities;
-    return edx7 & CPUID_7_EDX_IBRS_IBPB;
+    /* AMD has a bit elsewhere for the same MSR (APM 2, "Indirect Branch Control Extension") */
+    return (edx7 & CPUID_7_EDX_IBRS_IBPB) ||
+           (x86_is_amd() &&
+            (x86_cpuid(CPUID_ADDRESS_SIZES, 0).ebx & CPUID_80000008_EBX_IBPB));
 }
 
 static void ibpb(void)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The warning that two VMs share a core (build host). */
+/* Barriers between VMs, and the warning that two share a core (build host). */
 /* sources: kernel/mitigate.c */
 /* flags: -Wl,--wrap=log_printf */
 #include <setjmp.h>
@@ -18,7 +18,7 @@
 static struct cpu cpus[4];
 static struct vcpu vcpus[2];
 static struct vm vms[2] = { { .name = "one" }, { .name = "two" } };
-static uint32_t leaves, thread_bits, level_type;
+static uint32_t leaves, thread_bits, level_type, vendor_ebx, sizes_ebx, barriers;
 static char logged[400];
 
 void __wrap_log_printf(const char *format, ...);
@@ -35,9 +35,20 @@ void __wrap_log_printf(const char *format, ...)
 struct cpuid_regs x86_test_cpuid(uint32_t leaf, uint32_t subleaf)
 {
     if (leaf == CPUID_VENDOR)
-        return (struct cpuid_regs){ .eax = leaves };
+        return (struct cpuid_regs){ .eax = leaves, .ebx = vendor_ebx };
+    if (leaf == CPUID_ADDRESS_SIZES)
+        return (struct cpuid_regs){ .ebx = sizes_ebx };
+    if (leaf == CPUID_EXT_FEATURES)
+        return (struct cpuid_regs){ .eax = 0 };
     assert_int_equal(subleaf, 0);
     return (struct cpuid_regs){ .eax = thread_bits, .ecx = level_type };
+}
+
+void x86_test_wrmsr(uint32_t msr, uint64_t value)
+{
+    assert_int_equal(msr, MSR_IA32_PRED_CMD);
+    assert_int_equal(value, PRED_CMD_IBPB);
+    barriers++;
 }
 
 bool option_has(const char *word)
@@ -97,11 +108,31 @@ static void no_threads(void **state)
     assert_false(warned(2, 3));
 }
 
+/* Between VMs, where the vendor's own bit says that there is one. */
+static void barrier_on_amd(void **state)
+{
+    (void)state;
+    sizes_ebx = CPUID_80000008_EBX_IBPB;
+    vendor_ebx = 0;
+    mitigate_init();
+    mitigate_switch(1, 2);
+    assert_int_equal(barriers, 0);
+    vendor_ebx = CPUID_VENDOR_EBX_AMD;
+    mitigate_init();
+    mitigate_switch(0, 1);
+    mitigate_switch(1, 1);
+    assert_int_equal(barriers, 0);
+    mitigate_switch(1, 2);
+    assert_int_equal(barriers, 1);
+    vendor_ebx = 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_of_a_core),
         cmocka_unit_test(no_threads),
+        cmocka_unit_test(barrier_on_amd),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
