@@ -7,6 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL = "corei7_skylake_x"
+AMD_MODELS = ("ryzen",)  # of those that have AMD-V, the ones with nested paging
 BANNER_LINES = 5
 
 
@@ -19,6 +20,11 @@ def problem():
 
 def default_model():
     return os.environ.get("BOCHS_CPU") or MODEL
+
+
+def backend():
+    """The backend that runs on the default model."""
+    return "svm" if default_model() in AMD_MODELS else "vmx"
 
 
 def command(machine, gdb_port=None):

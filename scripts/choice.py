@@ -19,7 +19,8 @@ def problem(emu):
 
 def backend(emu):
     """The backend that runs there: vmx (VT-x) or svm (AMD-V)."""
-    return {"bochs": "vmx", "qemu-tcg": "svm"}.get(emu) or qemu.kvm_backend()
+    backends = {"bochs": bochs.backend, "qemu-kvm": qemu.kvm_backend, "qemu-tcg": lambda: "svm"}
+    return backends[emu]()
 
 
 def model(emu):

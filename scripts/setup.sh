@@ -33,7 +33,8 @@ inputs() {
     newlib-efi | newlib-kernel) echo scripts/setup/newlib.sh ;;
     libyaml) echo scripts/setup/libyaml.sh ;;
     bochs) echo scripts/setup/bochs.sh scripts/setup/bochs-apicv.patch \
-        scripts/setup/bochs-halt.patch scripts/setup/bochs-reset.patch scripts/setup/bochs-smp.patch ;;
+        scripts/setup/bochs-halt.patch scripts/setup/bochs-reset.patch scripts/setup/bochs-smp.patch \
+        scripts/setup/bochs-svm.patch ;;
     bochs-debug) echo "$(inputs bochs) scripts/setup/bochs-gdbstub.patch" ;;
     linux) echo scripts/setup/linux.sh guests/linux/* ;;
     *) return 1 ;;

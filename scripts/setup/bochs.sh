@@ -11,7 +11,8 @@ COMPONENT=$1
 . "$ROOT/scripts/setup/lib.sh"
 
 TARBALL=bochs_3.0+dfsg.orig.tar.xz
-PATCHES="bochs-halt.patch bochs-apicv.patch bochs-reset.patch bochs-smp.patch"
+PATCHES="bochs-halt.patch bochs-apicv.patch bochs-reset.patch bochs-smp.patch
+    bochs-svm.patch"
 OPTIONS="--enable-cpu-level=6 --enable-x86-64 --enable-vmx=2 --enable-svm --enable-avx
     --enable-evex --enable-pci --enable-e1000 --enable-repeat-speedups
     --enable-fast-function-calls --with-nogui --disable-docbook"
