@@ -72,7 +72,7 @@ def test_endless(room):
 @on("vmx")
 @seconds(150)
 def test_endless_on_amd_v(room):
-    """What QEMU can't run; Bochs lets no interrupt end an AMD-V guest that has them off."""
+    """What QEMU can't run."""
     attacks = {how: name for how, name in ENDLESS.items() if how > 2}
     endless(room, attacks, cpu_model="ryzen")
 

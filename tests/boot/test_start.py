@@ -79,7 +79,7 @@ def test_no_unrestricted_guest(room):
 @on("vmx")
 @seconds(120)
 def test_another_vendor(room):
-    """The other backend in this emulator; unlike QEMU it has next RIP and a pause filter."""
+    """The other backend in this emulator, on a CPU with next RIP and a pause filter."""
     log = runs_on(room, "ryzen")
     assert "vmx: an AMD CPU has AMD-V in place of VT-x" in log, log
     assert re.search(r"svm: AMD-V with nested paging, .*next RIP.*\n.*backend: AMD-V", log), log

@@ -84,7 +84,7 @@ def manifest(guests):
     return re.sub(r"(?<=: )\d{10}$", lambda number: hex(int(number[0])), text, flags=re.MULTILINE)
 
 
-def boot(guests, emu):
+def boot(guests, leg):
     """(result, {channel: text}) of one boot with all these guests."""
     timeout = max([BOOT_SECONDS + GUEST_SECONDS * len(guests), *(g.timeout for g in guests)])
     with tempfile.TemporaryDirectory(prefix="mullion-guests-") as scratch:
@@ -94,7 +94,8 @@ def boot(guests, emu):
             (folder / f"{program}.bin").symlink_to(ROOT / f"build/guests/{program}.bin")
         options = f"headless mux {guests[0].options}".strip()
         image.build(folder / "manifest.yaml", folder / "disk.img", options)
-        with emulator.Machine(folder / "disk.img", emu, CPUS, RAM) as machine:
+        machine = emulator.Machine(folder / "disk.img", leg.emu, CPUS, RAM, leg.model)
+        with machine:
             result = headless.run(machine, folder, timeout)
             return result, dict(machine.text)
 
@@ -134,11 +135,11 @@ def batches(guests):
             yield members[start : start + BATCH]
 
 
-def run_batch(guests, backend, report):
-    start, emu = time.monotonic(), matrix.emulators()[backend]
-    names = {guest.name: f"guest/{guest.name}@{backend}" for guest in guests}
+def run_batch(guests, leg, report):
+    start = time.monotonic()
+    names = {guest.name: f"guest/{guest.name}@{leg.name}" for guest in guests}
     try:
-        result, text = boot(guests, emu)
+        result, text = boot(guests, leg)
     except (emulator.MachineError, OSError, SystemExit) as error:
         for name in names.values():
             report.add(Verdict(name, FAIL, 0, str(error)))
@@ -154,7 +155,7 @@ def run_batch(guests, backend, report):
     if again:
         print(f"# {result['outcome']} in a boot of {len(guests)} guests; {len(again)} go alone")
     for guest in again:
-        run_batch([guest], backend, report)
+        run_batch([guest], leg, report)
 
 
 def folders():
@@ -177,21 +178,21 @@ def load_all(report):
 
 
 def names():
-    tests = [matrix.on_each(f"guest/{f.name}", load(f).backends) for f in folders()]
-    return [name for test in tests for name, _ in test]
+    return [f"guest/{folder.name}@{leg.name}" for folder in folders() for leg in matrix.legs()
+            if leg.backend in load(folder).backends]  # fmt: skip
 
 
 def run_all(report):
     loaded, jobs = load_all(report), []
-    for backend, emu in matrix.emulators().items():
-        chosen = [g for g in loaded if backend in g.backends
-                  and report.wants(f"guest/{g.name}@{backend}")]  # fmt: skip
-        reason = choice.problem(emu)
+    for leg in matrix.legs():
+        chosen = [g for g in loaded if leg.backend in g.backends
+                  and report.wants(f"guest/{g.name}@{leg.name}")]  # fmt: skip
+        reason = choice.problem(leg.emu)
         if reason:
             for guest in chosen:
-                report.add(Verdict(f"guest/{guest.name}@{backend}", SKIP, 0, reason))
+                report.add(Verdict(f"guest/{guest.name}@{leg.name}", SKIP, 0, reason))
         else:
-            jobs += [(batch, backend) for batch in batches(chosen)]
+            jobs += [(batch, leg) for batch in batches(chosen)]
     # The largest first, so that the end of the run is not one CPU's waiting for the other.
     jobs.sort(key=lambda job: -len(job[0]))
     in_parallel(lambda job: run_batch(*job, report), jobs)
