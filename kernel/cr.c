@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "kernel/emulate.h"
 #include "kernel/exit.h"
 #include "kernel/gmem.h"
 #include "kernel/policy.h"
@@ -142,12 +143,18 @@ static uint64_t read_cr(struct vcpu *v, unsigned number)
 
 static int access_cr(struct vcpu *v, const struct exit_cr *cr)
 {
-    uint64_t cr0 = vcpu_get(v, VREG_CR0), value;
+    uint64_t cr0 = vcpu_get(v, VREG_CR0), value = cr->lmsw_value;
+    int err;
 
     if (cr->clts)
         return write_cr0(v, cr0 & ~CR0_TS);
-    if (cr->lmsw) /* LMSW can set PE, never clear it */
-        return write_cr0(v, (cr0 & ~(LMSW_BITS & ~CR0_PE)) | (cr->lmsw_value & LMSW_BITS));
+    if (cr->lmsw) { /* LMSW can set PE, never clear it */
+        if (cr->operand && (err = emulate_operand(v, cr->operand, &value, false)))
+            return err;
+        return write_cr0(v, (cr0 & ~(LMSW_BITS & ~CR0_PE)) | (value & LMSW_BITS));
+    }
+    if (cr->operand)
+        return emulate_operand(v, cr->operand, &cr0, true);
     if (!cr->write) {
         vcpu_set_gpr(v, cr->gpr, read_cr(v, cr->number));
         return 0;
@@ -158,9 +165,12 @@ static int access_cr(struct vcpu *v, const struct exit_cr *cr)
 
 static enum verdict on_cr(struct vcpu *v, struct vmexit *exit)
 {
-    if (access_cr(v, &exit->cr) == 0)
+    int err = access_cr(v, &exit->cr);
+
+    if (!err)
         return VERDICT_NEXT;
-    vcpu_inject_error(v, VECTOR_GP, 0);
-    return VERDICT_RETRY;
+    if (err == -EINVAL)
+        vcpu_inject_error(v, VECTOR_GP, 0);
+    return err == -ENODEV ? VERDICT_STOP : VERDICT_RETRY;
 }
 EXIT_HANDLER(EXIT_CR, on_cr);

@@ -30,6 +30,10 @@ static inline void emulate_set(struct vcpu *v, unsigned gpr, unsigned size, uint
  * more is to be done, or an exception is queued; STOP. `port`: of INS and OUTS. */
 enum verdict emulate_string(struct vcpu *vcpu, const struct insn *in, uint16_t port);
 
+/* Reads or writes the operand of an INSN_SYSTEM: a register, or memory as above. 0; -EFAULT: an
+ * exception is queued; -ENODEV: the VM has been stopped. RIP is still the instruction's. */
+int emulate_operand(struct vcpu *vcpu, const struct insn *in, uint64_t *value, bool write);
+
 /* One access to a port, as IN and OUT make it (kernel/exit_io.c). */
 uint64_t emulate_port_read(struct vm *vm, uint16_t port, unsigned size);
 void emulate_port_write(struct vm *vm, uint16_t port, unsigned size, uint64_t value);

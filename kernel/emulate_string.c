@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * INS, OUTS, STOS, LODS and MOVS (root mode): memory operands are checked and translated as the
- * processor does it, and may be RAM or a device. Source: SDM 3A, "Limit Checking", "Type Checking",
- * SDM 1, "Canonical Addressing".
+ * INS, OUTS, STOS, LODS and MOVS, and single operands (root mode): memory operands are checked and
+ * translated as the processor does it, and may be RAM or a device. Source: SDM 3A, "Limit
+ * Checking", "Type Checking", SDM 1, "Canonical Addressing".
  */
 #include <errno.h>
 
@@ -24,7 +24,6 @@ struct side {
     struct vsegment segment; /* in 64-bit mode its base only */
     bool wide;               /* 64-bit mode */
     bool stack;
-    uint8_t gpr;
     unsigned access; /* for gwalk */
     bool known;
     gva_t page;
@@ -46,32 +45,38 @@ struct string {
     struct side from, to;
 };
 
-static void side_init(const struct string *s, struct side *side, enum vseg seg, uint8_t gpr,
-                      unsigned access)
+static void side_init(const struct string *s, struct side *side, enum vseg seg, unsigned access)
 {
     bool wide = vcpu_64bit(s->vcpu);
 
-    *side = (struct side){ .wide = wide, .stack = seg == VSEG_SS, .gpr = gpr, .access = access };
+    if (vcpu_cpl(s->vcpu) == 3)
+        access |= PT_USER;
+    else if (!(vcpu_get(s->vcpu, VREG_RFLAGS) & RFLAGS_AC) &&
+             (vcpu_get(s->vcpu, VREG_CR4) & CR4_SMAP))
+        access |= GWALK_NOT_USERS;
+    *side = (struct side){ .wide = wide, .stack = seg == VSEG_SS, .access = access };
     if (!wide || seg == VSEG_FS || seg == VSEG_GS)
         backend->get_segment(s->vcpu, seg, &side->segment);
 }
 
+/* What memory is read through: DS, or an override. */
+static enum vseg data_segment(const struct insn *in)
+{
+    return in->segment ? (enum vseg)(in->segment - 1) : VSEG_DS;
+}
+
 static void string_init(struct string *s)
 {
-    unsigned access = vcpu_cpl(s->vcpu) == 3 ? PT_USER : 0;
     uint64_t rflags = vcpu_get(s->vcpu, VREG_RFLAGS);
     uint8_t op = s->in->op;
 
-    if (!access && !(rflags & RFLAGS_AC) && (vcpu_get(s->vcpu, VREG_CR4) & CR4_SMAP))
-        access = GWALK_NOT_USERS;
     s->step = rflags & RFLAGS_DF ? 0 - (uint64_t)s->in->size : s->in->size;
     s->reads = op == INSN_MOVE_STRING || op == INSN_LOAD_STRING || op == INSN_PORT_OUT;
     s->writes = op == INSN_MOVE_STRING || op == INSN_STORE_STRING || op == INSN_PORT_IN;
     if (s->reads)
-        side_init(s, &s->from, s->in->segment ? (enum vseg)(s->in->segment - 1) : VSEG_DS, RSI,
-                  access);
+        side_init(s, &s->from, data_segment(s->in), 0);
     if (s->writes)
-        side_init(s, &s->to, VSEG_ES, RDI, access | PT_W);
+        side_init(s, &s->to, VSEG_ES, PT_W);
 }
 
 static bool in_segment(const struct side *side, uint64_t offset, unsigned size)
@@ -111,9 +116,9 @@ static int translate(struct vcpu *v, struct side *side, gva_t gva, gpa_t *gpa)
 }
 
 /* -EFAULT: an exception is queued. */
-static int find(const struct string *s, struct side *side, struct place *place)
+static int find(const struct string *s, struct side *side, uint64_t address, struct place *place)
 {
-    uint64_t offset = s->vcpu->gpr[side->gpr] & emulate_mask(s->in->address_size);
+    uint64_t offset = address & emulate_mask(s->in->address_size);
     gva_t gva = side->segment.base + offset;
     int err;
 
@@ -180,10 +185,10 @@ static int element(struct string *s)
     struct vcpu *v = s->vcpu;
     struct place from, to;
     uint64_t value = v->gpr[RAX];
-    int err = s->reads ? find(s, &s->from, &from) : 0;
+    int err = s->reads ? find(s, &s->from, v->gpr[RSI], &from) : 0;
 
     if (!err && s->writes)
-        err = find(s, &s->to, &to);
+        err = find(s, &s->to, v->gpr[RDI], &to);
     if (!err && s->reads)
         err = transfer(s, &from, &value, false);
     if (err)
@@ -219,4 +224,31 @@ enum verdict emulate_string(struct vcpu *v, const struct insn *in, uint16_t port
         advance(&s, RCX, ~0ull);
     }
     return VERDICT_RETRY;
+}
+
+static uint64_t address_of(struct vcpu *v, const struct insn *in)
+{
+    uint64_t base = in->base == INSN_NO_GPR ? 0
+                    : in->base == INSN_RIP  ? vcpu_get(v, VREG_RIP) + in->length
+                                            : vcpu_gpr(v, in->base);
+
+    return base + (in->index == INSN_NO_GPR ? 0 : v->gpr[in->index] << in->scale) + in->immediate;
+}
+
+int emulate_operand(struct vcpu *v, const struct insn *in, uint64_t *value, bool write)
+{
+    struct string s = { .vcpu = v, .in = in };
+    struct place place;
+    int err;
+
+    if (INSN_IN_MEMORY(in->opcode)) {
+        side_init(&s, &s.from, data_segment(in), write ? PT_W : 0);
+        err = find(&s, &s.from, address_of(v, in), &place);
+        return err ? err : transfer(&s, &place, value, write);
+    }
+    if (write)
+        emulate_set(v, in->gpr, in->size, *value);
+    else
+        *value = vcpu_gpr(v, in->gpr);
+    return 0;
 }

@@ -9,6 +9,7 @@
 #include "kernel/set.h"
 #include "kernel/types.h"
 
+struct insn;
 struct vcpu;
 
 enum exit_kind {
@@ -59,6 +60,7 @@ struct exit_cr {
     bool clts, lmsw;
     uint8_t gpr;    /* index into vcpu->gpr */
     uint16_t lmsw_value;
+    const struct insn *operand; /* of SMSW and LMSW, in the place of gpr and lmsw_value; or NULL */
 };
 
 struct exit_memory {

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The instruction decoder behind MMIO and string I/O (root mode and build host; pure): a table of
- * opcodes. It runs ahead in a buffer that is long enough, and looks at the end whether what it has
- * read was there.
+ * The instruction decoder behind MMIO, string I/O and exits that do not describe themselves (root
+ * mode and build host; pure): a table of opcodes. It runs ahead in a buffer that is long enough,
+ * and looks at the end whether what it has read was there.
  */
 #include "kernel/insn.h"
 
 #include <errno.h>
 
 #include "kernel/backend.h"
+#include "kernel/vcpu.h"
 
 enum row_flags {
     M = 1u << 0,      /* ModRM with a memory operand */
@@ -21,6 +22,7 @@ enum row_flags {
     OFFSET = 1u << 7, /* an address in place of ModRM */
     PREFIX = 1u << 8,
     GROUP = 1u << 9,  /* `op` is a row of `groups`, ModRM chooses in it */
+    SYSTEM = 1u << 10, /* M: a ModRM that names registers, or memory where it is a group's */
 };
 
 struct row {
@@ -40,6 +42,7 @@ static const uint8_t groups[GROUPS][8] = {
 #define ARITHMETIC(base, op)                                                                       \
     [(base)] = { op, M | B }, [(base) + 1] = { op, M }, [(base) + 2] = { op, M | B | REG },        \
     [(base) + 3] = { op, M | REG }
+#define SYSTEM_INSN(flags) { INSN_SYSTEM, SYSTEM | (flags) }
 #define STRING(base, op) [(base)] = { op, B }, [(base) + 1] = { op, 0 }
 
 static const struct row one_byte[256] = {
@@ -59,15 +62,23 @@ static const struct row one_byte[256] = {
     [0x86] = { INSN_EXCHANGE, M | B }, [0x87] = { INSN_EXCHANGE, M },
     [0x88] = { INSN_STORE, M | B }, [0x89] = { INSN_STORE, M },
     [0x8a] = { INSN_LOAD, M | B }, [0x8b] = { INSN_LOAD, M },
+    [0x90] = SYSTEM_INSN(0), /* PAUSE */
     [0xa0] = { INSN_LOAD, OFFSET | B }, [0xa1] = { INSN_LOAD, OFFSET },
     [0xa2] = { INSN_STORE, OFFSET | B }, [0xa3] = { INSN_STORE, OFFSET },
     STRING(0xa4, INSN_MOVE_STRING), STRING(0xaa, INSN_STORE_STRING),
     STRING(0xac, INSN_LOAD_STRING),
     [0xc6] = { GROUP11, GROUP | M | B | IMM8 }, [0xc7] = { GROUP11, GROUP | M | IMM },
+    [0xcc] = SYSTEM_INSN(0), [0xcd] = SYSTEM_INSN(IMM8), [0xce] = SYSTEM_INSN(0), /* INT */
+    [0xf4] = SYSTEM_INSN(0), /* HLT */
     [0xf6] = { GROUP3, GROUP | M | B | IMM8 }, [0xf7] = { GROUP3, GROUP | M | IMM },
 };
 
 static const struct row two_byte[256] = {
+    [0x01] = SYSTEM_INSN(M | GROUP),                                      /* group 7 */
+    [0x06] = SYSTEM_INSN(0), [0x08] = SYSTEM_INSN(0), [0x09] = SYSTEM_INSN(0), /* CLTS, caches */
+    [0x20] = SYSTEM_INSN(M), [0x22] = SYSTEM_INSN(M),                     /* MOV CR */
+    [0x30] = SYSTEM_INSN(0), [0x32] = SYSTEM_INSN(0), [0x33] = SYSTEM_INSN(0), /* MSRs, RDPMC */
+    [0xa2] = SYSTEM_INSN(0),                                              /* CPUID */
     [0xa3] = { INSN_BT, M }, [0xab] = { INSN_BTS, M },
     [0xb3] = { INSN_BTR, M }, [0xbb] = { INSN_BTC, M },
     [0xba] = { GROUP8, GROUP | M | IMM8 },
@@ -79,6 +90,8 @@ static const struct row two_byte[256] = {
 #define MOVSXD 0x63
 #define REX_W 8u
 #define REX_R 4u
+#define REX_X 2u
+#define REX_B 1u
 
 struct cursor {
     const uint8_t *bytes;
@@ -121,7 +134,7 @@ static uint8_t address_size(const struct cursor *c)
     return sizes[c->mode][c->address_toggle];
 }
 
-/* Of SIB and displacement only the length counts: the address is known from the exit. */
+/* Of SIB and displacement mostly the length counts: the address is known from the exit. */
 static unsigned address_length(const uint8_t *modrm, unsigned size)
 {
     unsigned mod = *modrm >> 6, rm = *modrm & 7;
@@ -181,6 +194,58 @@ static int take_operands(struct cursor *c, struct insn *in, uint8_t op, unsigned
     return 0;
 }
 
+/* Where no exit tells the address (SDM 2A, "Addressing-Mode Encoding of ModR/M and SIB Bytes"). */
+static void take_address(struct cursor *c, struct insn *in, uint8_t modrm)
+{
+    static const uint8_t pairs[8][2] = {
+        { RBX, RSI }, { RBX, RDI }, { RBP, RSI }, { RBP, RDI }, { RSI, INSN_NO_GPR },
+        { RDI, INSN_NO_GPR }, { RBP, INSN_NO_GPR }, { RBX, INSN_NO_GPR },
+    };
+    unsigned mod = modrm >> 6, rm = modrm & 7, sib, base = rm, index = RSP;
+    unsigned rest = address_length(&c->bytes[c->at - 1], in->address_size);
+    bool absolute = mod == 0 && rm == (in->address_size == 2 ? 6 : 5);
+
+    if (rm == 4 && in->address_size != 2) {
+        sib = c->bytes[c->at++];
+        base = sib & 7;
+        index = (sib >> 3 & 7) | (c->rex & REX_X ? 8 : 0);
+        in->scale = (uint8_t)(sib >> 6);
+        absolute = mod == 0 && base == 5;
+        rest--;
+    }
+    in->base = in->address_size == 2 ? pairs[rm][0] : (uint8_t)(base | (c->rex & REX_B ? 8 : 0));
+    in->index = in->address_size == 2 ? pairs[rm][1]
+                : index == RSP        ? (uint8_t)INSN_NO_GPR
+                                      : (uint8_t)index;
+    if (absolute)
+        in->base = c->mode == INSN_64 && rm == 5 ? INSN_RIP : INSN_NO_GPR;
+    else if (!in->segment && (in->base == RSP || in->base == RBP))
+        in->segment = VSEG_SS + 1;
+    if (rest)
+        take_immediate(c, in, rest);
+}
+
+static int take_system(struct cursor *c, struct insn *in, uint32_t opcode, unsigned flags)
+{
+    uint8_t modrm = c->bytes[c->at];
+
+    in->op = INSN_SYSTEM;
+    in->opcode = opcode;
+    in->size = operand_size(c);
+    if (flags & IMM8)
+        take_immediate(c, in, 1);
+    if (!(flags & M))
+        return 0;
+    c->at++;
+    in->opcode = opcode << 8 | modrm;
+    in->gpr = (uint8_t)((modrm & 7) | (c->rex & REX_B ? 8 : 0));
+    if ((flags & GROUP) && INSN_IN_MEMORY(modrm)) {
+        in->size = 2;
+        take_address(c, in, modrm);
+    }
+    return 0;
+}
+
 /* What the flags of a row can't say. */
 static int odd_ones(struct cursor *c, struct insn *in, uint8_t opcode, unsigned flags)
 {
@@ -199,15 +264,21 @@ int insn_decode(const struct insn_code *code, enum insn_mode mode, struct insn *
     struct cursor c = { .bytes = code->bytes, .mode = mode };
     uint8_t opcode = c.bytes[c.at++];
     const struct row *row = &one_byte[opcode];
-    int err;
+    uint32_t escape = 0;
+    int err = -EINVAL;
 
     *out = (struct insn){ 0 };
     while ((row->flags & PREFIX) && c.at <= INSN_MAX && take_prefix(&c, out, opcode))
         row = &one_byte[opcode = c.bytes[c.at++]];
-    if (opcode == ESCAPE)
+    if (opcode == ESCAPE) {
+        escape = ESCAPE << 8;
         row = &two_byte[opcode = c.bytes[c.at++]];
+    }
     out->address_size = address_size(&c);
-    err = row->flags & PREFIX ? -EINVAL : take_operands(&c, out, row->op, row->flags);
+    if (row->flags & SYSTEM)
+        err = take_system(&c, out, escape | opcode, row->flags);
+    else if (!(row->flags & PREFIX))
+        err = take_operands(&c, out, row->op, row->flags);
     if (!err && (row->flags & (OFFSET | SIGN) || out->op >= INSN_STRINGS))
         err = odd_ones(&c, out, opcode, row->flags);
     out->length = (uint8_t)c.at;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Decoder for the instructions that reach devices through memory, and for INS and OUTS. Pure: no
- * guest access. Source: SDM 2, "Instruction Format", Appendix A "Opcode Map".
+ * Decoder for the instructions that reach devices through memory, for INS and OUTS, and for those
+ * whose exits may tell nothing about them. Pure: no guest access. Source: SDM 2, "Instruction
+ * Format", Appendix A "Opcode Map".
  */
 #ifndef KERNEL_INSN_H
 #define KERNEL_INSN_H
@@ -28,6 +29,7 @@ enum insn_op {
     INSN_MOVE_STRING,  /* MOVS */
     INSN_PORT_IN,      /* INS */
     INSN_PORT_OUT,     /* OUTS */
+    INSN_SYSTEM,       /* `opcode` tells which; no operand, or a register, or 16 bits of memory */
     INSN_OPS
 };
 
@@ -48,9 +50,15 @@ struct insn {
     bool to_register;     /* arithmetic: memory is the source, the register is changed */
     bool rep;
     uint8_t segment;      /* override: enum vseg + 1; 0: none */
+    uint32_t opcode;      /* SYSTEM: its bytes without prefixes, with ModRM where it has one */
+    uint8_t base, index;  /* SYSTEM, in memory: its address, with `immediate` as displacement */
+    uint8_t scale;        /* the index counts 1 << scale times */
     uint64_t immediate;
 };
 #define INSN_HIGH_BYTE 0x80u
+#define INSN_NO_GPR 0x40u /* base, index */
+#define INSN_RIP 0x41u    /* base: RIP of the next instruction */
+#define INSN_IN_MEMORY(opcode) (((opcode) & 0xc0) != 0xc0) /* mod of a ModRM that is part of it */
 
 /* 0; -EINVAL: not one of these; -ENODATA: more bytes are needed than there are. */
 int insn_decode(const struct insn_code *code, enum insn_mode mode, struct insn *out);

@@ -4,32 +4,56 @@
  * intercepted. Source: APM 2, Appendix C "SVM Intercept Exit Codes", and the section of each.
  */
 #include "kernel/guest_state.h"
+#include "kernel/insn.h"
 #include "kernel/log.h"
 #include "kernel/time.h"
 #include "kernel/x86.h"
 #include "svm/check.h"
-#include "svm/insn.h"
 #include "svm/svm.h"
 
 struct row {
     uint8_t kind;
-    struct svm_opcode opcode; /* of an instruction whose length is wanted */
+    uint32_t opcode; /* of an instruction whose length is wanted: see struct insn; 0: none */
     void (*fill)(struct vcpu *v, struct vmexit *exit);
     const char *name;
 };
 
-/* The guest runs what is there now. */
-static void again(struct vmexit *exit)
+/* See struct insn; of MOV and group 7 without their ModRM */
+#define OPCODE_INT3 0xccu
+#define OPCODE_INT_N 0xcdu
+#define OPCODE_INTO 0xceu
+#define OPCODE_CLTS 0x0f06u
+#define OPCODE_WRMSR 0x0f30u
+#define OPCODE_RDMSR 0x0f32u
+#define OPCODE_GROUP7 0x0f01u
+#define OPCODE_MOV_FROM_CR 0x0f20u
+#define OPCODE_MOV_TO_CR 0x0f22u
+#define GROUP7_SMSW 4u
+#define GROUP7_LMSW 6u
+#define MODRM_REG(opcode) ((opcode) >> 3 & 7)
+#define MISFITS_MAX 8u
+
+/* What caused the exit, from memory; NULL: something else is there by now, or nothing. */
+static const struct insn *instruction(struct vcpu *v)
 {
-    exit->kind = EXIT_NONE;
-    exit->length = 0;
+    const struct insn *in;
+
+    return insn_fetch(v, &in) == 0 && in->op == INSN_SYSTEM ? in : NULL;
 }
 
-static void set_length(struct vmexit *exit, unsigned length)
+/* 0: it is not what the exit says: a sibling has changed it since, or an old translation has led to
+ * it. The guest runs what is there now; but one that always comes back here ends. */
+static void set_length(struct vcpu *v, struct vmexit *exit, unsigned length)
 {
+    struct svm_vcpu *x = svm_of(v);
+
     exit->length = (uint8_t)length;
-    if (!length)
-        again(exit);
+    if (likely(length)) {
+        x->misfits = 0;
+        return;
+    }
+    exit->kind = ++x->misfits < MISFITS_MAX ? EXIT_NONE : EXIT_UNKNOWN;
+    x->generation = 0;
 }
 
 /* GIF is set again and the interrupt still pending: the CPU takes it by its IDT now. */
@@ -66,7 +90,16 @@ static void fill_exception(struct vcpu *v, struct vmexit *exit)
 /* While a debugger waits for INT3 (svm_intercept_exception). */
 static void fill_software(struct vcpu *v, struct vmexit *exit)
 {
-    set_length(exit, svm_insn_interrupt(v, exit));
+    const struct insn *in = instruction(v);
+    uint32_t opcode = in ? in->opcode : 0;
+
+    exit->event = VEVENT_SOFT_EXCEPTION;
+    exit->vector = opcode == OPCODE_INT3 ? VECTOR_BP : VECTOR_OF;
+    if (opcode == OPCODE_INT_N) {
+        exit->event = VEVENT_SOFT_INTERRUPT;
+        exit->vector = (uint8_t)in->immediate;
+    }
+    set_length(v, exit, opcode >= OPCODE_INT3 && opcode <= OPCODE_INTO ? in->length : 0);
 }
 
 static void fill_iret(struct vcpu *v, struct vmexit *exit)
@@ -91,15 +124,15 @@ static void fill_io(struct vcpu *v, struct vmexit *exit)
     exit->length = (uint8_t)(vmcb->control.exit_info2 - vmcb->save.rip);
 }
 
-static const struct svm_opcode rdmsr = { 2, { 0x0f, 0x32 } }, wrmsr = { 2, { 0x0f, 0x30 } };
-
-static unsigned length_of(struct vcpu *v, const struct svm_opcode *opcode)
+static unsigned length_of(struct vcpu *v, uint32_t opcode)
 {
     const struct vmcb *vmcb = vmcb_of(v);
+    const struct insn *in;
 
     if (svm_caps.next_rip && vmcb->control.next_rip)
         return (unsigned)(vmcb->control.next_rip - vmcb->save.rip);
-    return svm_insn_length(v, opcode);
+    in = instruction(v);
+    return in && in->opcode == opcode ? in->length : 0;
 }
 
 static void fill_msr(struct vcpu *v, struct vmexit *exit)
@@ -107,24 +140,42 @@ static void fill_msr(struct vcpu *v, struct vmexit *exit)
     bool write = vmcb_of(v)->control.exit_info1;
 
     exit->kind = write ? EXIT_MSR_WRITE : EXIT_MSR_READ;
-    set_length(exit, length_of(v, write ? &wrmsr : &rdmsr));
+    set_length(v, exit, length_of(v, write ? OPCODE_WRMSR : OPCODE_RDMSR));
+}
+
+static bool accesses_cr(const struct insn *in, struct exit_cr *cr)
+{
+    cr->gpr = in->gpr;
+    if (in->opcode >> 8 == (cr->write ? OPCODE_MOV_TO_CR : OPCODE_MOV_FROM_CR))
+        return MODRM_REG(in->opcode) == (cr->number & 7u);
+    if (cr->number != 0)
+        return false;
+    cr->clts = in->opcode == OPCODE_CLTS;
+    if (cr->clts)
+        return cr->write;
+    cr->lmsw = cr->write;
+    cr->operand = in;
+    return in->opcode >> 8 == OPCODE_GROUP7 &&
+           MODRM_REG(in->opcode) == (cr->lmsw ? GROUP7_LMSW : GROUP7_SMSW);
 }
 
 /* The processor names the register of a MOV only, and on some models. */
 static void fill_cr(struct vcpu *v, struct vmexit *exit)
 {
     const struct vmcb_control *c = &vmcb_of(v)->control;
+    const struct insn *in;
 
+    exit->cr = (struct exit_cr){
+        .number = c->exit_code & 0xf,
+        .write = c->exit_code >= VMEXIT_CR_WRITE(0),
+        .gpr = c->exit_info1 & CR_INFO_GPR_MASK,
+    };
     if (svm_caps.next_rip && svm_caps.decode_assists && (c->exit_info1 & CR_INFO_MOV)) {
-        exit->cr = (struct exit_cr){
-            .number = c->exit_code & 0xf,
-            .write = c->exit_code >= VMEXIT_CR_WRITE(0),
-            .gpr = c->exit_info1 & CR_INFO_GPR_MASK,
-        };
         exit->length = (uint8_t)(c->next_rip - vmcb_of(v)->save.rip);
         return;
     }
-    set_length(exit, svm_insn_cr(v, &exit->cr));
+    in = instruction(v);
+    set_length(v, exit, in && accesses_cr(in, &exit->cr) ? in->length : 0);
 }
 
 static void fill_cpuid(struct vcpu *v, struct vmexit *exit)
@@ -154,8 +205,8 @@ static void fill_invalid(struct vcpu *v, struct vmexit *exit)
 
 #define ROW(code_, kind_, fill_)                                                                   \
     [code_] = { .kind = (kind_), .fill = (fill_), .name = &#code_[sizeof("VMEXIT")] }
-#define INSN(code_, kind_, fill_, ...)                                                             \
-    [code_] = { .kind = (kind_), .opcode = { __VA_ARGS__ }, .fill = (fill_),                       \
+#define INSN(code_, kind_, fill_, opcode_)                                                         \
+    [code_] = { .kind = (kind_), .opcode = (opcode_), .fill = (fill_),                             \
                 .name = &#code_[sizeof("VMEXIT")] }
 #define CODE(number_, kind_, fill_, name_)                                                         \
     [number_] = { .kind = (kind_), .fill = (fill_), .name = (name_) }
@@ -179,14 +230,14 @@ static const struct row rows[SVM_CODES] = {
     ROW(VMEXIT_VINTR, EXIT_IRQ_WINDOW, NULL),
     ROW(VMEXIT_IRET, EXIT_NMI_WINDOW, fill_iret),
     ROW(VMEXIT_SWINT, EXIT_EXCEPTION, fill_software),
-    INSN(VMEXIT_RDPMC, EXIT_RDPMC, NULL, 2, { 0x0f, 0x33 }),
-    INSN(VMEXIT_CPUID, EXIT_CPUID, fill_cpuid, 2, { 0x0f, 0xa2 }),
-    INSN(VMEXIT_INVD, EXIT_CACHE, NULL, 2, { 0x0f, 0x08 }),
-    INSN(VMEXIT_WBINVD, EXIT_CACHE, NULL, 2, { 0x0f, 0x09 }),
-    INSN(VMEXIT_PAUSE, EXIT_PAUSE, NULL, 1, { 0x90 }),
-    INSN(VMEXIT_HLT, EXIT_HLT, NULL, 1, { 0xf4 }),
-    INSN(VMEXIT_VMMCALL, EXIT_HYPERCALL, NULL, 3, { 0x0f, 0x01, 0xd9 }),
-    INSN(VMEXIT_XSETBV, EXIT_XSETBV, NULL, 3, { 0x0f, 0x01, 0xd1 }),
+    INSN(VMEXIT_RDPMC, EXIT_RDPMC, NULL, 0x0f33),
+    INSN(VMEXIT_CPUID, EXIT_CPUID, fill_cpuid, 0x0fa2),
+    INSN(VMEXIT_INVD, EXIT_CACHE, NULL, 0x0f08),
+    INSN(VMEXIT_WBINVD, EXIT_CACHE, NULL, 0x0f09),
+    INSN(VMEXIT_PAUSE, EXIT_PAUSE, NULL, 0x90),
+    INSN(VMEXIT_HLT, EXIT_HLT, NULL, 0xf4),
+    INSN(VMEXIT_VMMCALL, EXIT_HYPERCALL, NULL, 0x0f01d9),
+    INSN(VMEXIT_XSETBV, EXIT_XSETBV, NULL, 0x0f01d1),
     ROW(VMEXIT_IOIO, EXIT_IO, fill_io),
     ROW(VMEXIT_MSR, EXIT_UNKNOWN, fill_msr),
     ROW(VMEXIT_TASK_SWITCH, EXIT_TASK_SWITCH, NULL),
@@ -239,8 +290,8 @@ void svm_decode(struct vcpu *v, struct vmexit *exit)
 
     exit->word = row->kind | (uint64_t)code << VMEXIT_CODE_SHIFT;
     svm_requeue_interrupted_event(v);
-    if (row->opcode.count)
-        set_length(exit, length_of(v, &row->opcode));
+    if (row->opcode)
+        set_length(v, exit, length_of(v, row->opcode));
     if (row->fill)
         row->fill(v, exit);
     if (exit->length)

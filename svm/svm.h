@@ -62,6 +62,7 @@ struct svm_vcpu {
     bool own_tf;             /* the guest's TF before that */
     unsigned soft_length;    /* of the INT n, INT3 or INTO that this entry injects */
     unsigned windows;        /* mask of enum vwindow */
+    unsigned misfits;        /* exits in a row whose instruction was not found (svm/decode.c) */
 };
 
 static inline struct svm_vcpu *svm_of(struct vcpu *v)

@@ -32,7 +32,10 @@ static void check_accepted(const struct insn *in, size_t count)
     require((in->gpr & ~INSN_HIGH_BYTE) < GPRS);
     require(!(in->gpr & INSN_HIGH_BYTE) || (in->size == 1 && in->gpr < (INSN_HIGH_BYTE | 4)));
     require(in->op != INSN_LOAD || (is_size(in->extend) && in->extend >= in->size));
-    require(in->op < INSN_PORT_IN || in->size <= 4);
+    require((in->op != INSN_PORT_IN && in->op != INSN_PORT_OUT) || in->size <= 4);
+    require(in->base < GPRS || in->base == INSN_NO_GPR || in->base == INSN_RIP);
+    require(in->index < GPRS ? in->index != RSP || in->op != INSN_SYSTEM
+                             : in->index == INSN_NO_GPR);
     require(in->segment <= VSEG_GS + 1);
 }
 

@@ -123,9 +123,15 @@ bool vcpu_64bit(struct vcpu *v)
     return (svm_get(v, VREG_CS_ACCESS) & SEGMENT_ACCESS_L) && (svm_get(v, VREG_EFER) & EFER_LMA);
 }
 
-uint64_t vcpu_gpr(struct vcpu *v, unsigned number)
+unsigned vcpu_cpl(struct vcpu *v)
 {
-    return number == RSP ? svm_get(v, VREG_RSP) : v->gpr[number];
+    return (unsigned)svm_get(v, VREG_CPL);
+}
+
+void vcpu_inject_error(struct vcpu *v, uint8_t vector, uint32_t error_code)
+{
+    v->event = (struct vevent){ .type = VEVENT_EXCEPTION, .vector = vector,
+                                .has_error_code = true, .error_code = error_code };
 }
 
 void vcpu_request(struct vcpu *v, uint32_t requests)
@@ -138,12 +144,22 @@ void guest_state_see_xcr0(struct vcpu *v)
     assert_ptr_equal(v, &fake_svm.vcpu);
 }
 
+/* Code is read the long way, through gwalk_read. */
+void *gmem_page(struct vm *vm, gpa_t gpa)
+{
+    (void)vm;
+    (void)gpa;
+    return NULL;
+}
+
 int gwalk_read(struct vcpu *v, gva_t gva, void *to, size_t size, unsigned access, gva_t *fault,
                uint32_t *error_code)
 {
-    gva_t at = gva - fake_svm.code_gva;
+    bool wide = vcpu_64bit(v);
+    gva_t at = wide ? gva - fake_svm.code_gva : (uint32_t)(gva - fake_svm.code_gva);
 
     assert_ptr_equal(v, &fake_svm.vcpu);
+    assert_true(wide || gva <= UINT32_MAX);
     *error_code = 0;
     *fault = gva;
     fake_svm.access = access;

@@ -61,10 +61,7 @@ static inline void code_32(void)
     save()->cs.base = 0;
 }
 
-#define CODE(...)                                                                                  \
-    do {                                                                                           \
-        const uint8_t bytes_[] = { __VA_ARGS__ };                                                  \
-        fake_svm_code(bytes_, sizeof(bytes_));                                                     \
-    } while (0)
+#define BYTES(...) ((const uint8_t[]){ __VA_ARGS__ })
+#define CODE(...) fake_svm_code(BYTES(__VA_ARGS__), sizeof(BYTES(__VA_ARGS__)))
 
 #endif

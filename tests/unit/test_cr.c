@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Control registers: what raises #GP, long mode's start and end, PDPTEs (build host). */
 /* sources: kernel/cr.c kernel/msr.c kernel/msr_register.c kernel/mtrr.c kernel/inject.c
- * kernel/vcpu.c kernel/gmem.c kernel/pt.c
+ * kernel/exit_memory.c kernel/emulate_string.c kernel/exit_io.c kernel/fetch.c kernel/insn.c
+ * kernel/gwalk.c kernel/vcpu.c kernel/gmem.c kernel/pt.c
  * kernel/pt_change.c kernel/pt_read.c kernel/page.c kernel/iobus.c vmx/ept.c
  * tests/unit/fake_backend.c tests/unit/fake_guest.c tests/unit/fake_stubs.c
  * tests/unit/host_stubs.c */
@@ -221,6 +222,58 @@ static void clts_and_lmsw(void **state)
     assert_int_equal(fake.regs[VREG_CR0], CR0_PE | CR0_ET);
 }
 
+#define IN_MEMORY .op = INSN_SYSTEM, .opcode = 0x0f0120, .size = 2
+#define DATA 0x3000u
+
+/* What the exit does not tell: an operand in a register, or in memory behind its segment. */
+static void status_word_operands(void **state)
+{
+    struct insn at = { IN_MEMORY, .address_size = 4, .base = RBX, .index = RSI, .scale = 1,
+                       .immediate = (uint64_t)-4, .length = 4 };
+    const struct insn in_cx = { .op = INSN_SYSTEM, .opcode = 0x0f01e1, .gpr = RCX, .size = 2 };
+    const struct exit_cr lmsw = { .number = 0, .write = true, .lmsw = true, .operand = &at };
+    const struct exit_cr smsw = { .number = 0, .operand = &at };
+
+    (void)state;
+    v->gpr[RBX] = 0xffffffff00000004; /* the address has 32 bits */
+    v->gpr[RSI] = 0x100;
+    fake.segments[VSEG_DS].base = DATA - 0x200;
+    fake_poke(DATA, 0xfff8, 2);
+    fake.regs[VREG_CR0] = CR0_PE | CR0_MP | CR0_ET;
+    assert_int_equal(handle(lmsw), VERDICT_NEXT);
+    assert_int_equal(fake.regs[VREG_CR0], CR0_PE | CR0_TS | CR0_ET);
+    fake_poke(DATA, 0, 8);
+    fake.regs[VREG_CR0] |= CR0_CD;
+    assert_int_equal(handle(smsw), VERDICT_NEXT);
+    assert_int_equal(fake_peek(DATA, 8), CR0_PE | CR0_TS | CR0_ET); /* a word of it */
+    v->gpr[RCX] = ~0ull;
+    assert_int_equal(handle((struct exit_cr){ .operand = &in_cx }), VERDICT_NEXT);
+    assert_int_equal(v->gpr[RCX], 0xffffffffffff0019);
+    fake.segments[VSEG_DS].limit = 0x200;
+    assert_int_equal(handle(smsw), VERDICT_RETRY);
+    assert_exception(VECTOR_GP, 0);
+    v->event.type = VEVENT_NONE;
+    at.segment = VSEG_SS + 1;
+    fake.segments[VSEG_SS].limit = 0x1ff;
+    assert_int_equal(handle(lmsw), VERDICT_RETRY);
+    assert_exception(VECTOR_SS, 0);
+    v->event.type = VEVENT_NONE;
+    fake_long();
+    at = (struct insn){ IN_MEMORY, .address_size = 8, .base = INSN_RIP, .index = INSN_NO_GPR,
+                        .immediate = 0x100, .length = 7 };
+    fake.regs[VREG_CR3] = 0x10000; /* where no table is */
+    fake.regs[VREG_RIP] = 0x1000;
+    assert_int_equal(handle(smsw), VERDICT_RETRY);
+    assert_exception(VECTOR_PF, PF_ERROR_W);
+    assert_int_equal(fake.regs[VREG_CR2], 0x1107);
+    v->event.type = VEVENT_NONE;
+    fake_protected();
+    at = (struct insn){ IN_MEMORY, .address_size = 4, .base = INSN_NO_GPR,
+                        .index = INSN_NO_GPR, .immediate = 1 << 30 };
+    assert_int_equal(handle(smsw), VERDICT_STOP);
+    assert_int_equal(fake.failures, 1);
+}
+
 static void reads(void **state)
 {
     (void)state;
@@ -245,6 +298,7 @@ int main(void)
         cmocka_unit_test_setup(pdptes_in_memory, setup),
         cmocka_unit_test_setup(cr3_where_it_exits, setup),
         cmocka_unit_test_setup(clts_and_lmsw, setup),
+        cmocka_unit_test_setup(status_word_operands, setup),
         cmocka_unit_test_setup(reads, setup),
     };
 

@@ -40,12 +40,15 @@ static void check(const char *text, const uint8_t *from, const uint8_t *to, enum
     if (got.op != expected.op || got.length != expected.length || got.size != expected.size ||
         got.address_size != expected.address_size || got.rep != expected.rep ||
         got.segment != expected.segment || got.immediate_valid != expected.immediate_valid ||
-        got.to_register != expected.to_register || got.sign != expected.sign)
+        got.to_register != expected.to_register || got.sign != expected.sign ||
+        got.opcode != expected.opcode || got.base != expected.base ||
+        got.index != expected.index || got.scale != expected.scale)
         fail_msg("%s: op %u length %u size %u address %u", text, got.op, got.length, got.size,
                  got.address_size);
     if (expected.immediate_valid)
         assert_int_equal(got.immediate, expected.immediate);
-    else if (got.gpr != expected.gpr)
+    else if (got.gpr != expected.gpr && (expected.opcode >> 8 != 0x0f01 ||
+                                         !INSN_IN_MEMORY(expected.opcode)))
         fail_msg("%s: register 0x%x", text, got.gpr);
     if (expected.op == INSN_LOAD && got.extend != expected.extend)
         fail_msg("%s: extends to %u", text, got.extend);
@@ -182,6 +185,77 @@ static void test_strings(void **state)
     CODE16("outsl", .op = INSN_PORT_OUT, .size = 4);
 }
 
+#define SYSTEM(bytes, operand) .op = INSN_SYSTEM, .opcode = (bytes), .size = (operand)
+#define REGISTER(number) .gpr = (number)
+#define AT(b, i, s) .base = (b), .index = (i), .scale = (s)
+
+static void test_system(void **state)
+{
+    (void)state;
+    CODE64("cpuid", SYSTEM(0x0fa2, 4));
+    CODE32("cpuid", SYSTEM(0x0fa2, 4));
+    CODE16("cpuid", SYSTEM(0x0fa2, 2));
+    CODE64("rdmsr", SYSTEM(0x0f32, 4));
+    CODE64("wrmsr", SYSTEM(0x0f30, 4));
+    CODE64("rdpmc", SYSTEM(0x0f33, 4));
+    CODE64("wbinvd", SYSTEM(0x0f09, 4));
+    CODE64("wbnoinvd", SYSTEM(0x0f09, 4), .rep = true);
+    CODE64("invd", SYSTEM(0x0f08, 4));
+    CODE64("pause", SYSTEM(0x90, 4), .rep = true);
+    CODE64("hlt", SYSTEM(0xf4, 4));
+    CODE64("vmmcall", SYSTEM(0x0f01d9, 4), REGISTER(RCX));
+    CODE64("xsetbv", SYSTEM(0x0f01d1, 4), REGISTER(RCX));
+    CODE64("int3", SYSTEM(0xcc, 4));
+    CODE64("int $0x80", SYSTEM(0xcd, 4), IMMEDIATE(-0x80));
+    CODE32("into", SYSTEM(0xce, 4));
+    CODE64("clts", SYSTEM(0x0f06, 4));
+    CODE64("movq %%cr0, %%r15", SYSTEM(0x0f20c7, 4), REGISTER(R15));
+    CODE64("movq %%rsp, %%cr4", SYSTEM(0x0f22e4, 4), REGISTER(RSP));
+    CODE64("movq %%r9, %%cr8", SYSTEM(0x0f22c1, 4), REGISTER(R9));
+    CODE64("smsw %%ax", SYSTEM(0x0f01e0, 2), REGISTER(RAX));
+    CODE64("smsw %%r9d", SYSTEM(0x0f01e1, 4), REGISTER(R9));
+    CODE64("smsw %%rbx", SYSTEM(0x0f01e3, 8), REGISTER(RBX));
+    CODE64("lmsw %%cx", SYSTEM(0x0f01f1, 4), REGISTER(RCX));
+}
+
+#define SMSW(modrm) SYSTEM(0x0f0100u | (modrm), 2)
+#define IN_STACK .segment = VSEG_SS + 1
+
+/* Operands in memory whose address the exit does not tell. */
+static void test_addresses(void **state)
+{
+    (void)state;
+    CODE64("smsw (%%rdi)", SMSW(0x27), AT(RDI, INSN_NO_GPR, 0));
+    CODE64("lmsw (%%r15)", SMSW(0x37), AT(R15, INSN_NO_GPR, 0));
+    CODE64("smsw -8(%%rbp)", SMSW(0x65), AT(RBP, INSN_NO_GPR, 0), IN_STACK, IMMEDIATE(-8));
+    CODE64("smsw (%%rsp)", SMSW(0x24), AT(RSP, INSN_NO_GPR, 0), IN_STACK);
+    CODE64("smsw (%%r12)", SMSW(0x24), AT(R12, INSN_NO_GPR, 0));
+    CODE64("smsw (%%r13)", SMSW(0x65), AT(R13, INSN_NO_GPR, 0), IMMEDIATE(0));
+    CODE64("smsw 0x123(%%r13,%%r12,4)", SMSW(0xa4), AT(R13, R12, 2), IMMEDIATE(0x123));
+    CODE64("smsw 0x10(,%%rax,8)", SMSW(0x24), AT(INSN_NO_GPR, RAX, 3), IMMEDIATE(0x10));
+    CODE64("smsw 0x10(,%%r13,2)", SMSW(0x24), AT(INSN_NO_GPR, R13, 1), IMMEDIATE(0x10));
+    CODE64("smsw -0x80000000", SMSW(0x24), AT(INSN_NO_GPR, INSN_NO_GPR, 0),
+           IMMEDIATE(-0x80000000ll));
+    CODE64("smsw 0x100(%%rip)", SMSW(0x25), AT(INSN_RIP, INSN_NO_GPR, 0), IMMEDIATE(0x100));
+    CODE64("smsw %%gs:(%%esi,%%edi)", SMSW(0x24), AT(RSI, RDI, 0), .address_size = 4,
+           .segment = VSEG_GS + 1);
+    CODE32("smsw 0xfec00000", SMSW(0x25), AT(INSN_NO_GPR, INSN_NO_GPR, 0),
+           IMMEDIATE(-0x1400000));
+    CODE32("smsw %%ds:4(%%ebp)", SMSW(0x65), AT(RBP, INSN_NO_GPR, 0), .segment = VSEG_DS + 1,
+           IMMEDIATE(4));
+    CODE32("smsw (%%ebx,%%ebp,8)", SMSW(0x24), AT(RBX, RBP, 3));
+    CODE16("smsw (%%bx,%%si)", SMSW(0x20), AT(RBX, RSI, 0));
+    CODE16("smsw (%%bx,%%di)", SMSW(0x21), AT(RBX, RDI, 0));
+    CODE16("smsw (%%bp,%%si)", SMSW(0x22), AT(RBP, RSI, 0), IN_STACK);
+    CODE16("smsw -2(%%bp,%%di)", SMSW(0x63), AT(RBP, RDI, 0), IN_STACK, IMMEDIATE(-2));
+    CODE16("smsw (%%si)", SMSW(0x24), AT(RSI, INSN_NO_GPR, 0));
+    CODE16("smsw 0x1234(%%di)", SMSW(0xa5), AT(RDI, INSN_NO_GPR, 0), IMMEDIATE(0x1234));
+    CODE16("lmsw -2(%%bp)", SMSW(0x76), AT(RBP, INSN_NO_GPR, 0), IN_STACK, IMMEDIATE(-2));
+    CODE16("lmsw 0x500", SMSW(0x36), AT(INSN_NO_GPR, INSN_NO_GPR, 0), IMMEDIATE(0x500));
+    CODE16("smsw (%%bx)", SMSW(0x27), AT(RBX, INSN_NO_GPR, 0));
+    CODE16("smsw (%%eax)", SMSW(0x20), AT(RAX, INSN_NO_GPR, 0), .address_size = 4);
+}
+
 /* What has no rule must be refused and not taken for something else. */
 #define REFUSED(mode, directive, text)                                                             \
     do {                                                                                           \
@@ -232,6 +306,7 @@ int main(void)
         cmocka_unit_test(test_moves),      cmocka_unit_test(test_immediates),
         cmocka_unit_test(test_extensions), cmocka_unit_test(test_arithmetic),
         cmocka_unit_test(test_bits),       cmocka_unit_test(test_strings),
+        cmocka_unit_test(test_system),     cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_refusals),
     };
 

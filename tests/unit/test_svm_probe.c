@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Is this CPU able? Each missing feature is named, and SVM goes on and off (build host). */
-/* sources: svm/apicv.c svm/check.c svm/check_rules.c svm/ctls.c svm/decode.c svm/event.c svm/insn.c
+/* sources: svm/apicv.c svm/check.c svm/check_rules.c svm/ctls.c svm/decode.c svm/event.c
  * svm/intercept.c svm/npt.c svm/probe.c svm/regs.c svm/run.c svm/setup.c kernel/pt_host.c
- * kernel/page.c kernel/vcpu_reset.c tests/unit/fake_svm.c tests/unit/host_stubs.c */
+ * kernel/page.c kernel/vcpu_reset.c kernel/fetch.c kernel/insn.c tests/unit/fake_svm.c
+ * tests/unit/host_stubs.c */
 /* flags: -Wl,--wrap=log_printf */
 #include <errno.h>
 
