@@ -15,6 +15,7 @@
 #include "kernel/x86.h"
 
 struct guest_state {
+    uint64_t offered; /* guest_state_xcr0_mask(), since CPUID takes long where we are a guest */
     uint64_t tsc_aux;
     uint64_t dr[4];
 };
@@ -24,16 +25,11 @@ struct guest_state {
     (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_OPMASK | XCR0_ZMM_HI256 | XCR0_HI16_ZMM)
 #define XCR0_AVX512 (XCR0_OPMASK | XCR0_ZMM_HI256 | XCR0_HI16_ZMM)
 
-static bool has_xsave(void)
-{
-    return x86_cpuid(CPUID_FEATURES, 0).ecx & CPUID_1_ECX_XSAVE;
-}
-
 uint64_t guest_state_xcr0_mask(void)
 {
     struct cpuid_regs r;
 
-    if (!has_xsave())
+    if (!(x86_cpuid(CPUID_FEATURES, 0).ecx & CPUID_1_ECX_XSAVE))
         return 0;
     r = x86_cpuid(CPUID_XSTATE, 0);
     return XCR0_OFFERED & (r.eax | (uint64_t)r.edx << 32);
@@ -59,6 +55,7 @@ int guest_state_init(struct vcpu *v)
     if (!v->fpu)
         return -ENOMEM;
     init_area(v->fpu);
+    s->offered = guest_state_xcr0_mask();
     v->switched = s;
     v->xcr0 = XCR0_X87;
     return 0;
@@ -70,9 +67,14 @@ void guest_state_fini(struct vcpu *v)
     v->fpu = NULL;
 }
 
+static uint64_t offered(const struct vcpu *v)
+{
+    return ((const struct guest_state *)v->switched)->offered;
+}
+
 static void load_fpu(const struct vcpu *v)
 {
-    uint64_t mask = guest_state_xcr0_mask();
+    uint64_t mask = offered(v);
 
     if (!mask) {
         x86_fxrstor(v->fpu);
@@ -85,7 +87,7 @@ static void load_fpu(const struct vcpu *v)
 
 static void put_fpu(struct vcpu *v)
 {
-    uint64_t mask = guest_state_xcr0_mask();
+    uint64_t mask = offered(v);
 
     if (!mask) {
         x86_fxsave(v->fpu);
@@ -131,11 +133,11 @@ void guest_state_put(struct vcpu *v)
 }
 
 /* SDM 1, "XSAVE-Supported Features and State-Component Bitmaps" */
-static bool xcr0_valid(uint64_t value)
+static bool xcr0_valid(const struct vcpu *v, uint64_t value)
 {
     uint64_t avx512 = value & XCR0_AVX512;
 
-    if (!(value & XCR0_X87) || value & ~guest_state_xcr0_mask())
+    if (!(value & XCR0_X87) || value & ~offered(v))
         return false;
     if ((value & XCR0_AVX) && !(value & XCR0_SSE))
         return false;
@@ -144,13 +146,13 @@ static bool xcr0_valid(uint64_t value)
 
 void guest_state_see_xcr0(struct vcpu *v)
 {
-    if (has_xsave())
+    if (offered(v))
         v->xcr0 = x86_xgetbv(0);
 }
 
 int guest_state_set_xcr(struct vcpu *v, uint32_t index, uint64_t value)
 {
-    if (index != 0 || !xcr0_valid(value))
+    if (index != 0 || !xcr0_valid(v, value))
         return -EINVAL;
     v->xcr0 = value;
     x86_xsetbv(0, value);

@@ -10,8 +10,6 @@
 #include "kernel/page.h"
 #include "svm/svm.h"
 
-#define IOPM_ORDER 2u /* three pages of four */
-#define MSRPM_ORDER 1u
 #define MSR_RANGE 0x2000u
 
 /* Two bits for each MSR, reads below writes. */
@@ -19,35 +17,19 @@ static const uint32_t msr_ranges[] = { 0, 0xc0000000, 0xc0010000 };
 
 int svm_vm_init(struct vm *vm)
 {
-    struct svm_vm *x = vm_alloc(vm, sizeof(*x));
-    hpa_t iopm, msrpm;
+    hpa_t block = page_alloc(SVM_VM_ORDER);
 
-    if (!x)
+    if (block == PAGE_NONE)
         return -ENOMEM;
-    iopm = page_alloc(IOPM_ORDER);
-    if (iopm == PAGE_NONE)
-        return -ENOMEM;
-    msrpm = page_alloc(MSRPM_ORDER);
-    if (msrpm == PAGE_NONE) {
-        page_free(iopm, IOPM_ORDER);
-        return -ENOMEM;
-    }
-    x->iopm = page_ptr(iopm);
-    x->msrpm = page_ptr(msrpm);
-    memset(x->iopm, 0xff, IOPM_SIZE);
-    memset(x->msrpm, 0xff, MSRPM_SIZE);
-    vm->backend = x;
+    vm->backend = page_ptr(block);
+    memset(vm->backend, 0xff, sizeof(struct svm_vm));
     return 0;
 }
 
 void svm_vm_fini(struct vm *vm)
 {
-    struct svm_vm *x = svm_vm_of(vm);
-
-    if (!x)
-        return;
-    page_free(page_hpa(x->iopm), IOPM_ORDER);
-    page_free(page_hpa(x->msrpm), MSRPM_ORDER);
+    if (vm->backend)
+        page_free(page_hpa(vm->backend), SVM_VM_ORDER);
     vm->backend = NULL;
 }
 

@@ -16,7 +16,6 @@ struct svm_caps svm_caps;
 /* APM 3, "CPUID Fn8000_000A_EDX SVM Feature Identification" */
 #define SVM_NESTED_PAGING BIT(0)
 #define SVM_NEXT_RIP BIT(3)
-#define SVM_FLUSH_BY_ASID BIT(6)
 #define SVM_DECODE_ASSISTS BIT(7)
 #define SVM_PAUSE_FILTER BIT(10)
 #define SVM_PAUSE_THRESHOLD BIT(12)
@@ -40,9 +39,17 @@ static int probe_presence(void)
     return 0;
 }
 
+static uint32_t probe_features(uint32_t edx)
+{
+    return (edx & CPUID_80000001_EDX_RDTSCP ? VFEATURE_RDTSCP : 0u) |
+           (x86_cpuid(CPUID_EXT_FEATURES, 0).ebx & CPUID_7_EBX_INVPCID ? VFEATURE_INVPCID : 0u) |
+           (x86_cpuid(CPUID_XSTATE, 1).eax & CPUID_D1_EAX_XSAVES ? VFEATURE_XSAVES : 0u);
+}
+
 int svm_probe(void)
 {
     struct cpuid_regs r;
+    uint32_t edx;
     int err = probe_presence();
 
     if (err)
@@ -58,14 +65,15 @@ int svm_probe(void)
                    r.ebx);
         return -ENOTSUP;
     }
+    edx = x86_cpuid(CPUID_EXT_FEATURES_AMD, 0).edx;
     svm_caps = (struct svm_caps){
         .asids = r.ebx,
         .next_rip = r.edx & SVM_NEXT_RIP,
         .decode_assists = r.edx & SVM_DECODE_ASSISTS,
-        .flush_by_asid = r.edx & SVM_FLUSH_BY_ASID,
         .pause_filter = r.edx & SVM_PAUSE_FILTER,
         .pause_threshold = r.edx & SVM_PAUSE_THRESHOLD,
-        .pages_1g = x86_cpuid(CPUID_EXT_FEATURES_AMD, 0).edx & CPUID_80000001_EDX_PAGE1GB,
+        .pages_1g = edx & CPUID_80000001_EDX_PAGE1GB,
+        .features = probe_features(edx),
     };
     log_printf("svm: AMD-V with nested paging, %u ASIDs%s%s%s\n", svm_caps.asids,
                svm_caps.next_rip ? ", next RIP" : "",
@@ -76,37 +84,27 @@ int svm_probe(void)
 
 int svm_cpu_on(struct cpu *cpu)
 {
-    struct svm_cpu *own = page_zalloc();
+    hpa_t block = page_alloc(SVM_CPU_ORDER);
+    struct svm_cpu *own;
 
-    if (!own)
+    if (block == PAGE_NONE)
         return -ENOMEM;
-    own->save_area = page_zalloc();
-    own->host = page_zalloc();
-    if (!own->save_area || !own->host) {
-        page_zfree(own->save_area);
-        page_zfree(own->host);
-        page_zfree(own);
-        return -ENOMEM;
-    }
+    own = page_ptr(block);
     own->next_asid = svm_caps.asids; /* what others left in the TLB is flushed before the first */
     own->generation = 1;
     /* an INIT that comes in a guest waits for GIF, and would reset the CPU: it becomes #SX */
     x86_wrmsr(MSR_AMD_VM_CR, x86_rdmsr(MSR_AMD_VM_CR) | VM_CR_R_INIT);
     x86_wrmsr(MSR_IA32_EFER, x86_rdmsr(MSR_IA32_EFER) | EFER_SVME);
-    x86_wrmsr(MSR_AMD_VM_HSAVE_PA, page_hpa(own->save_area));
-    svm_vmsave(page_hpa(own->host));
+    x86_wrmsr(MSR_AMD_VM_HSAVE_PA, block + offsetof(struct svm_cpu, save_area));
+    svm_vmsave(block + offsetof(struct svm_cpu, host));
     cpu->backend = own;
     return 0;
 }
 
 void svm_cpu_off(struct cpu *cpu)
 {
-    struct svm_cpu *own = cpu->backend;
-
     x86_wrmsr(MSR_AMD_VM_HSAVE_PA, 0);
     x86_wrmsr(MSR_IA32_EFER, x86_rdmsr(MSR_IA32_EFER) & ~EFER_SVME);
-    page_zfree(own->save_area);
-    page_zfree(own->host);
-    page_zfree(own);
+    page_free(page_hpa(cpu->backend), SVM_CPU_ORDER);
     cpu->backend = NULL;
 }

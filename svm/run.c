@@ -125,15 +125,7 @@ static void svm_flush(struct vm *vm)
 
 static uint32_t svm_features(void)
 {
-    uint32_t mask = 0;
-
-    if (x86_cpuid(CPUID_EXT_FEATURES_AMD, 0).edx & CPUID_80000001_EDX_RDTSCP)
-        mask |= VFEATURE_RDTSCP;
-    if (x86_cpuid(CPUID_EXT_FEATURES, 0).ebx & CPUID_7_EBX_INVPCID)
-        mask |= VFEATURE_INVPCID;
-    if (x86_cpuid(CPUID_XSTATE, 1).eax & CPUID_D1_EAX_XSAVES)
-        mask |= VFEATURE_XSAVES;
-    return mask;
+    return svm_caps.features;
 }
 
 static const struct pt_format *svm_nested_format(void)

@@ -31,7 +31,7 @@ int svm_vcpu_init(struct vcpu *v)
     if (!x->vmcb)
         return -ENOMEM;
     x->vmcb_hpa = page_hpa(x->vmcb);
-    x->host_hpa = page_hpa(cpu->host);
+    x->host_hpa = page_hpa(&cpu->host);
     x->timer_tsc = VTIMER_OFF;
     v->backend = x;
     c = &x->vmcb->control;

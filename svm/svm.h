@@ -16,10 +16,10 @@ struct svm_caps {
     uint32_t asids;        /* 0 to asids - 1; 0 is the host's */
     bool next_rip;         /* the exit says where the next instruction is */
     bool decode_assists;   /* and which register MOV CR uses */
-    bool flush_by_asid;
     bool pause_filter;     /* PAUSE exits only where it comes often */
     bool pause_threshold;
     bool pages_1g;
+    uint32_t features;     /* mask of enum vfeature */
 };
 extern struct svm_caps svm_caps;
 
@@ -36,16 +36,18 @@ enum svm_code {
     SVM_CODES = 0xc0,
 };
 
+#define SVM_CPU_ORDER 2u
 struct svm_cpu {
-    void *save_area;      /* VM_HSAVE_PA: the processor's own */
-    struct vmcb *host;    /* VMSAVE and VMLOAD of our FS, GS, TR, LDTR and syscall MSRs */
+    uint8_t save_area[PAGE_SIZE]; /* VM_HSAVE_PA: the processor's own */
+    struct vmcb host;     /* VMSAVE and VMLOAD of our FS, GS, TR, LDTR and syscall MSRs */
     uint32_t next_asid;
     uint64_t generation;  /* of ASIDs: each is given once in a generation */
 };
 
+#define SVM_VM_ORDER 3u
 struct svm_vm {
-    void *iopm;  /* I/O permissions map, three pages */
-    void *msrpm; /* MSR permissions map, two pages */
+    uint8_t iopm[IOPM_SIZE];   /* I/O permissions map */
+    uint8_t msrpm[MSRPM_SIZE]; /* MSR permissions map */
 };
 
 struct svm_vcpu {

@@ -88,7 +88,7 @@ void svm_enter(struct vcpu *v, hpa_t vmcb, hpa_t host)
 
     assert_ptr_equal(v, &fake_svm.vcpu);
     assert_ptr_equal(page_ptr(vmcb), vmcb_of(v));
-    assert_ptr_equal(page_ptr(host), cpu->host);
+    assert_ptr_equal(page_ptr(host), &cpu->host);
     fake_svm.entered = *vmcb_of(v);
     fake_svm.entries++;
     if (fake_svm.entry)

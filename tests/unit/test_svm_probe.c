@@ -28,7 +28,7 @@ static void good_cpu(void **state)
     assert_int_equal(backend->probe(), 0);
     assert_string_equal(backend->name, "AMD-V");
     assert_int_equal(svm_caps.asids, FAKE_ASIDS);
-    assert_true(svm_caps.next_rip && svm_caps.decode_assists && svm_caps.flush_by_asid);
+    assert_true(svm_caps.next_rip && svm_caps.decode_assists);
     assert_true(svm_caps.pause_filter && svm_caps.pause_threshold && svm_caps.pages_1g);
     assert_said("16 ASIDs, next RIP, decode assists, pause filter");
 }
@@ -39,7 +39,7 @@ static void comforts_may_be_missing(void **state)
     fake_svm.svm.edx = FAKE_NP;
     fake_svm.ext.edx = 0;
     fake_svm_create();
-    assert_false(svm_caps.next_rip || svm_caps.decode_assists || svm_caps.flush_by_asid);
+    assert_false(svm_caps.next_rip || svm_caps.decode_assists);
     assert_false(svm_caps.pause_filter || svm_caps.pause_threshold || svm_caps.pages_1g);
     assert_int_equal(control()->pause_filter_count, 0);
     assert_int_equal(control()->pause_filter_threshold, 0);
@@ -53,7 +53,7 @@ static void each_comfort(void **state)
     assert_true(svm_caps.next_rip && !svm_caps.decode_assists);
     fake_svm.svm.edx = FAKE_NP | FAKE_DECODE_ASSISTS;
     assert_int_equal(svm_probe(), 0);
-    assert_true(!svm_caps.next_rip && svm_caps.decode_assists && !svm_caps.flush_by_asid);
+    assert_true(!svm_caps.next_rip && svm_caps.decode_assists);
     fake_svm.svm.edx = FAKE_NP | FAKE_PAUSE_FILTER;
     fake_svm_create();
     assert_true(svm_caps.pause_filter && !svm_caps.pause_threshold);
@@ -119,8 +119,9 @@ static void on_and_off(void **state)
     assert_int_equal(*fake_svm_msr(MSR_IA32_EFER), EFER_LME | EFER_LMA | EFER_SVME);
     assert_int_equal(*fake_svm_msr(MSR_AMD_VM_CR), VM_CR_R_INIT);
     assert_ptr_equal(page_ptr(*fake_svm_msr(MSR_AMD_VM_HSAVE_PA)), own->save_area);
-    assert_ptr_equal(page_ptr(fake_svm.saved), own->host);
-    assert_ptr_not_equal(own->save_area, own->host);
+    assert_ptr_equal(page_ptr(fake_svm.saved), &own->host);
+    assert_int_equal(*fake_svm_msr(MSR_AMD_VM_HSAVE_PA) % PAGE_SIZE, 0);
+    assert_int_equal(fake_svm.saved % PAGE_SIZE, 0);
     backend->cpu_off(cpu);
     assert_int_equal(*fake_svm_msr(MSR_IA32_EFER), EFER_LME | EFER_LMA);
     assert_int_equal(*fake_svm_msr(MSR_AMD_VM_HSAVE_PA), 0);
@@ -128,7 +129,7 @@ static void on_and_off(void **state)
     assert_int_equal(page_get_stats().free_pages, before);
 }
 
-/* With none to two pages of the three: nothing is kept, nothing is switched on. */
+/* Nothing is kept, nothing is switched on. */
 static void memory_runs_out(void **state)
 {
     hpa_t some[2], page;
