@@ -4,7 +4,7 @@
  * (root mode). Source: APM 2, "Event Injection", "Interrupt and Local APIC Support"; NMIs are
  * blocked by us, since processors without virtual NMIs do not say whether they are.
  */
-#include "kernel/log.h"
+#include "kernel/time.h"
 #include "kernel/x86.h"
 #include "svm/svm.h"
 
@@ -17,14 +17,21 @@ static const uint8_t event_types[] = {
     [VEVENT_ICEBP] = EVENT_TYPE_EXCEPTION,
 };
 
-static void block_nmis(struct vcpu *v, bool on)
-{
-    uint32_t *intercepts = &vmcb_of(v)->control.intercept_1;
+/* What may stop an IRET: #TS, #NP, #SS, #GP, #PF; #AC is always intercepted. */
+#define STEP_FAULTS (0x1fu << VECTOR_TS)
+#define NMI_RETRY_TICKS 100000u
 
-    svm_of(v)->nmi_blocked = on;
-    svm_of(v)->iret_rip = ~0ull;
-    *intercepts = (*intercepts & ~(uint32_t)INTERCEPT_1_IRET) |
-                  (on ? (uint32_t)INTERCEPT_1_IRET : 0);
+void svm_block_nmis(struct vcpu *v, bool on)
+{
+    struct svm_vcpu *x = svm_of(v);
+    struct vmcb_control *c = &vmcb_of(v)->control;
+
+    x->nmi_blocked = on;
+    x->stepping = false;
+    x->iret_rip = ~0ull;
+    c->intercept_1 = (c->intercept_1 & ~(uint32_t)INTERCEPT_1_IRET) |
+                     (on ? (uint32_t)INTERCEPT_1_IRET : 0);
+    c->intercept_exceptions &= ~STEP_FAULTS;
 }
 
 void svm_inject(struct vcpu *v)
@@ -43,7 +50,7 @@ void svm_inject(struct vcpu *v)
         vmcb->control.next_rip = v->rip;
     }
     if (event->type == VEVENT_NMI)
-        block_nmis(v, true);
+        svm_block_nmis(v, true);
     vmcb->control.event_inject = inject;
 }
 
@@ -80,9 +87,11 @@ void svm_requeue_interrupted_event(struct vcpu *v)
     };
 }
 
+/* An interrupt in place of the instruction that is stepped would push our TF. */
 bool svm_interruptible(struct vcpu *v)
 {
-    return (svm_get(v, VREG_RFLAGS) & RFLAGS_IF) && !svm_get(v, VREG_SHADOW);
+    return (svm_get(v, VREG_RFLAGS) & RFLAGS_IF) && !svm_get(v, VREG_SHADOW) &&
+           !svm_of(v)->stepping;
 }
 
 /* The intercept of IRET comes before the instruction runs; until then it is still blocked. */
@@ -94,46 +103,57 @@ bool svm_nmi_ready(struct vcpu *v)
            !svm_get(v, VREG_SHADOW);
 }
 
-/* For an NMI that waits for the end of an instruction: a shadow's, or IRET. */
+/* The guest must find neither our TF, which a fault of IRET would push, nor what DR6 says of it. */
 static void step(struct vcpu *v)
 {
     struct svm_vcpu *x = svm_of(v);
+    struct vmcb *vmcb = vmcb_of(v);
 
-    if (x->stepping)
-        return;
-    x->own_tf = svm_get(v, VREG_RFLAGS) & RFLAGS_TF;
     x->stepping = true;
+    x->own_dr6 = vmcb->save.dr6;
+    vmcb->save.dr6 = DR6_INIT;
+    vmcb->control.intercept_exceptions |= STEP_FAULTS;
     svm_set(v, VREG_RFLAGS, v->rflags | RFLAGS_TF);
 }
 
-bool svm_stepped(struct vcpu *v)
+/* An NMI that waits comes right behind IRET, which is stepped for that; else, where a shadow,
+ * another event or the guest's own step is in its way, when we look again. */
+void svm_arm(struct vcpu *v)
 {
     struct svm_vcpu *x = svm_of(v);
-    bool iret = x->iret_rip != ~0ull;
+    uint64_t again = x->timer_tsc;
+
+    if ((x->windows & VWINDOW_NMI) && !x->nmi_blocked && !x->stepping) {
+        if (svm_get(v, VREG_RIP) == x->iret_rip && !(svm_get(v, VREG_RFLAGS) & RFLAGS_TF))
+            step(v);
+        else
+            again = MIN(again, time_tsc() + NMI_RETRY_TICKS);
+    }
+    time_set_wakeup(again);
+}
+
+bool svm_stepped(struct vcpu *v, uint8_t vector)
+{
+    struct svm_vcpu *x = svm_of(v);
+    uint64_t *dr6 = &vmcb_of(v)->save.dr6, found = vector == VECTOR_DB ? *dr6 ^ DR6_INIT : 0;
 
     if (!x->stepping)
         return false;
-    x->stepping = false;
-    x->iret_rip = ~0ull;
-    vcpu_request(v, VCPU_REQ_IRQ);
-    if (x->own_tf)
-        return false;
-    if (!iret) /* which has loaded the guest's own */
+    if (!(found & DR6_BS)) /* IRET has not loaded the guest's own TF */
         svm_set(v, VREG_RFLAGS, svm_get(v, VREG_RFLAGS) & ~(uint64_t)RFLAGS_TF);
-    if (vmcb_of(v)->save.dr6 & (DR6_B0 | DR6_B1 | DR6_B2 | DR6_B3))
-        return false;
-    vmcb_of(v)->save.dr6 &= ~(uint64_t)DR6_BS;
-    return true;
+    found &= ~(uint64_t)DR6_BS;
+    *dr6 = x->own_dr6 | found;
+    svm_block_nmis(v, false);
+    svm_arm(v);
+    vcpu_request(v, VCPU_REQ_IRQ);
+    return !found;
 }
 
 void svm_at_iret(struct vcpu *v)
 {
-    uint64_t rip = svm_get(v, VREG_RIP);
-
-    block_nmis(v, false);
-    svm_of(v)->iret_rip = rip;
-    if (svm_of(v)->windows & VWINDOW_NMI)
-        step(v);
+    svm_block_nmis(v, false);
+    svm_of(v)->iret_rip = svm_get(v, VREG_RIP);
+    svm_arm(v);
 }
 
 void svm_window(struct vcpu *v, unsigned windows)
@@ -151,7 +171,5 @@ void svm_window(struct vcpu *v, unsigned windows)
         c->vintr &= ~request;
         c->intercept_1 &= ~(uint32_t)INTERCEPT_1_VINTR;
     }
-    /* blocked: IRET's intercept is the window */
-    if ((windows & VWINDOW_NMI) && !x->nmi_blocked)
-        step(v);
+    svm_arm(v);
 }

@@ -44,10 +44,12 @@ static uint32_t neutral_access(uint16_t attributes)
     return attributes & SEGMENT_ACCESS_P ? access : access | (uint32_t)SEGMENT_ACCESS_UNUSABLE;
 }
 
+/* An unusable one is not present; its DPL counts in SS. */
 static uint16_t attributes_of(uint32_t access)
 {
-    return access & SEGMENT_ACCESS_UNUSABLE ? 0
-                                            : (uint16_t)((access & 0xff) | (access >> 4 & 0xf00));
+    if (access & SEGMENT_ACCESS_UNUSABLE)
+        access &= ~(uint32_t)SEGMENT_ACCESS_P;
+    return (uint16_t)((access & 0xff) | (access >> 4 & 0xf00));
 }
 
 static void read_copies(struct vcpu *v, uint32_t wanted)

@@ -14,8 +14,7 @@ void svm_vcpu_reset(struct vcpu *v)
     x->vmcb->control.event_inject = 0;
     x->vmcb->control.interrupt_shadow = 0;
     x->vmcb->save.dbgctl = 0;
-    x->nmi_blocked = x->stepping = false;
-    x->iret_rip = ~0ull;
+    svm_block_nmis(v, false);
     vcpu_reset_registers(v);
 }
 

@@ -27,14 +27,11 @@ extern struct svm_caps svm_caps;
  * (CVE-2015-5307, CVE-2015-8104). #MC is the machine's business. */
 #define SVM_EXCEPTIONS (BIT(VECTOR_DB) | BIT(VECTOR_AC) | BIT(VECTOR_MC))
 
-/* Exit codes as they are counted: the hardware's up to 9fh + 16, the rest moved down. */
-enum svm_code {
-    SVM_CODE_MOVED = 0xb0,                /* VMEXIT_NPF and those behind it */
-    SVM_CODE_NPF = SVM_CODE_MOVED,
-    SVM_CODE_TIMER = 0xbe,                /* ours: a deadline has passed in root mode */
-    SVM_CODE_INVALID = 0xbf,
-    SVM_CODES = 0xc0,
-};
+/* Exits are counted by the numbers that VT-x has for them (SDM 3D, Appendix C), as courses know
+ * them; this one stands for all that neither has. */
+#define SVM_CODE_TIMER 52u /* a deadline has passed in root mode */
+#define SVM_CODE_UNKNOWN 78u
+#define SVM_CODES 79u
 
 #define SVM_CPU_ORDER 2u
 struct svm_cpu {
@@ -60,11 +57,11 @@ struct svm_vcpu {
     bool timer_due;
     bool nmi_blocked;        /* since an NMI was injected, until its IRET */
     uint64_t iret_rip;       /* the IRET that will unblock is about to run; ~0: none */
-    bool stepping;           /* TF is ours, to stop behind one instruction (NMI window) */
-    bool own_tf;             /* the guest's TF before that */
+    bool stepping;           /* TF is ours, to stop behind that IRET (NMI window) */
+    uint64_t own_dr6;        /* the guest's before that */
     unsigned soft_length;    /* of the INT n, INT3 or INTO that this entry injects */
     unsigned windows;        /* mask of enum vwindow */
-    unsigned misfits;        /* exits in a row whose instruction was not found (svm/decode.c) */
+    unsigned misfits;        /* exits in a row whose instruction was not found (svm/insn.c) */
 };
 
 static inline struct svm_vcpu *svm_of(struct vcpu *v)
@@ -114,6 +111,10 @@ void svm_write_back(struct vcpu *vcpu);
 void svm_copies(struct vcpu *vcpu);
 
 void svm_decode(struct vcpu *vcpu, struct vmexit *exit);
+/* Of an exit by an instruction (svm/insn.c). */
+void svm_fill_length(struct vcpu *vcpu, struct vmexit *exit, uint32_t opcode);
+void svm_fill_cr(struct vcpu *vcpu, struct vmexit *exit);
+void svm_fill_software(struct vcpu *vcpu, struct vmexit *exit);
 const char *svm_exit_name(unsigned code);
 bool svm_exit_enabled(unsigned code);
 
@@ -124,8 +125,11 @@ bool svm_interruptible(struct vcpu *vcpu);
 bool svm_nmi_ready(struct vcpu *vcpu);
 void svm_window(struct vcpu *vcpu, unsigned windows);
 void svm_at_iret(struct vcpu *vcpu);
-/* A #DB exit that our own stepping has caused; true: the guest knows nothing of it. */
-bool svm_stepped(struct vcpu *vcpu);
+/* An exception has ended the stepping, if there was one; true: a #DB of ours alone. */
+bool svm_stepped(struct vcpu *vcpu, uint8_t vector);
+void svm_block_nmis(struct vcpu *vcpu, bool on);
+/* The host's timer for this vCPU's deadline, and for an NMI that waits. */
+void svm_arm(struct vcpu *vcpu);
 
 extern const struct apicv_ops svm_avic;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The virtual machine control block: its layout, its bits and the exit codes.
+ * The virtual machine control block: its layout, and the bits and exit codes that Mullion uses.
  * Source: AMD64 APM Volume 2, Appendix B "Layout of VMCB"; Appendix C "SVM Intercept Exit Codes";
  * section 15.20 "Event Injection".
  */
@@ -47,8 +47,8 @@ struct vmcb_control {
     uint64_t ghcb;
     uint64_t event_inject;          /* EVENT_* */
     uint64_t nested_cr3;
-    uint64_t virtual_extension;     /* VIRT_EXT_* */
-    uint32_t clean;                 /* CLEAN_*: unchanged since the last exit */
+    uint64_t virtual_extension;     /* not used */
+    uint32_t clean;                 /* 0: all of it may have changed */
     uint32_t reserved_0c4;
     uint64_t next_rip;
     uint8_t bytes_fetched;
@@ -125,19 +125,7 @@ _Static_assert(sizeof(struct vmcb) == 4096, "a VMCB is a page");
 #define INTERCEPT_1_SMI BIT(2)
 #define INTERCEPT_1_INIT BIT(3)
 #define INTERCEPT_1_VINTR BIT(4)
-#define INTERCEPT_1_CR0_SEL_WRITE BIT(5) /* changes more of CR0 than TS and MP */
-#define INTERCEPT_1_IDTR_READ BIT(6)
-#define INTERCEPT_1_GDTR_READ BIT(7)
-#define INTERCEPT_1_LDTR_READ BIT(8)
-#define INTERCEPT_1_TR_READ BIT(9)
-#define INTERCEPT_1_IDTR_WRITE BIT(10)
-#define INTERCEPT_1_GDTR_WRITE BIT(11)
-#define INTERCEPT_1_LDTR_WRITE BIT(12)
-#define INTERCEPT_1_TR_WRITE BIT(13)
-#define INTERCEPT_1_RDTSC BIT(14)
 #define INTERCEPT_1_RDPMC BIT(15)
-#define INTERCEPT_1_PUSHF BIT(16)
-#define INTERCEPT_1_POPF BIT(17)
 #define INTERCEPT_1_CPUID BIT(18)
 #define INTERCEPT_1_RSM BIT(19)
 #define INTERCEPT_1_IRET BIT(20)
@@ -145,7 +133,6 @@ _Static_assert(sizeof(struct vmcb) == 4096, "a VMCB is a page");
 #define INTERCEPT_1_INVD BIT(22)
 #define INTERCEPT_1_PAUSE BIT(23)
 #define INTERCEPT_1_HLT BIT(24)
-#define INTERCEPT_1_INVLPG BIT(25)
 #define INTERCEPT_1_INVLPGA BIT(26)
 #define INTERCEPT_1_IOIO_PROT BIT(27)
 #define INTERCEPT_1_MSR_PROT BIT(28)
@@ -160,19 +147,14 @@ _Static_assert(sizeof(struct vmcb) == 4096, "a VMCB is a page");
 #define INTERCEPT_2_STGI BIT(4)
 #define INTERCEPT_2_CLGI BIT(5)
 #define INTERCEPT_2_SKINIT BIT(6)
-#define INTERCEPT_2_RDTSCP BIT(7)
-#define INTERCEPT_2_ICEBP BIT(8)
 #define INTERCEPT_2_WBINVD BIT(9)
 #define INTERCEPT_2_MONITOR BIT(10)
 #define INTERCEPT_2_MWAIT BIT(11)
-#define INTERCEPT_2_MWAIT_ARMED BIT(12)
 #define INTERCEPT_2_XSETBV BIT(13)
 #define INTERCEPT_2_RDPRU BIT(14)
-#define INTERCEPT_2_EFER_WRITE_TRAP BIT(15)
 
 #define INTERCEPT_3_INVLPGB BIT(0)
 #define INTERCEPT_3_INVLPGB_ILLEGAL BIT(1)
-#define INTERCEPT_3_INVPCID BIT(2)
 #define INTERCEPT_3_MCOMMIT BIT(3)
 #define INTERCEPT_3_TLBSYNC BIT(4)
 
@@ -183,19 +165,13 @@ enum vmcb_tlb {
     TLB_FLUSH_ASID_NON_GLOBAL = 7,
 };
 
-#define VINTR_TPR 0xfull
 #define VINTR_IRQ BIT(8)
-#define VINTR_GIF BIT(9)
-#define VINTR_NMI BIT(11)
-#define VINTR_NMI_MASK BIT(12)
 #define VINTR_PRIORITY_SHIFT 16
 #define VINTR_IGNORE_TPR BIT(20)
 #define VINTR_MASKING BIT(24)     /* the guest's IF and TPR do not mask physical interrupts */
-#define VINTR_GIF_ENABLE BIT(25)
 #define VINTR_NMI_ENABLE BIT(26)
 #define VINTR_X2AVIC_ENABLE BIT(30)
 #define VINTR_AVIC_ENABLE BIT(31)
-#define VINTR_VECTOR_SHIFT 32
 
 #define SHADOW_INTERRUPT BIT(0)
 #define SHADOW_GUEST_IF BIT(1) /* read only, for SEV */
@@ -206,9 +182,6 @@ enum vmcb_tlb {
 /* Sizes of the permissions maps (APM 2, 15.10.1 and 15.11) */
 #define IOPM_SIZE (3 * PAGE_SIZE)
 #define MSRPM_SIZE (2 * PAGE_SIZE)
-
-#define VIRT_EXT_LBR BIT(0)
-#define VIRT_EXT_VMSAVE BIT(1)
 
 /* event_inject, exit_int_info (APM 2, 15.20 "Event Injection") */
 #define EVENT_VECTOR_MASK 0xffu
@@ -224,24 +197,9 @@ enum event_type {
     EVENT_TYPE_SOFTWARE = 4, /* INT n */
 };
 
-/* clean (APM 2, 15.15 "VMCB State Caching") */
-#define CLEAN_INTERCEPTS BIT(0) /* intercepts, TSC offset, pause filter */
-#define CLEAN_IOPM BIT(1)       /* bases of both maps */
-#define CLEAN_ASID BIT(2)
-#define CLEAN_TPR BIT(3)        /* vintr but for V_IRQ */
-#define CLEAN_NP BIT(4)         /* nested paging, nested CR3, G_PAT */
-#define CLEAN_CRX BIT(5)        /* CR0, CR3, CR4, EFER */
-#define CLEAN_DRX BIT(6)        /* DR6, DR7 */
-#define CLEAN_DT BIT(7)         /* GDT, IDT */
-#define CLEAN_SEG BIT(8)        /* CS, DS, SS, ES, CPL */
-#define CLEAN_CR2 BIT(9)
-#define CLEAN_LBR BIT(10)
-#define CLEAN_AVIC BIT(11)
-
 /* Exit codes (APM 2, Appendix C) */
 #define VMEXIT_CR_READ(n) (0x000u + (n))
 #define VMEXIT_CR_WRITE(n) (0x010u + (n))
-#define VMEXIT_DR_READ(n) (0x020u + (n))
 #define VMEXIT_DR_WRITE(n) (0x030u + (n))
 #define VMEXIT_EXCP(vector) (0x040u + (vector))
 enum vmexit_code {
@@ -280,7 +238,6 @@ _Static_assert(VMEXIT_CPUID == 0x72 && VMEXIT_SHUTDOWN == 0x7f && VMEXIT_XSETBV 
 #define NPF_PRESENT BIT(0)
 #define NPF_WRITE BIT(1)
 #define NPF_USER BIT(2)
-#define NPF_RESERVED BIT(3)
 #define NPF_FETCH BIT(4)
 #define NPF_FINAL BIT(32)     /* while translating the final guest-physical address */
 #define NPF_PAGE_WALK BIT(33) /* while reading the guest's page tables */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* VMCB exit fields to struct vmexit (build host). */
-/* sources: svm/apicv.c svm/check.c svm/check_rules.c svm/ctls.c svm/decode.c svm/event.c
+/* sources: svm/apicv.c svm/check.c svm/check_rules.c svm/ctls.c svm/decode.c svm/event.c svm/insn.c
  * svm/intercept.c svm/npt.c svm/probe.c svm/regs.c svm/run.c svm/setup.c kernel/pt_host.c
  * kernel/page.c kernel/vcpu_reset.c kernel/fetch.c kernel/insn.c tests/unit/fake_svm.c
  * tests/unit/host_stubs.c */
@@ -15,22 +15,27 @@
 static void kinds(void **state)
 {
     static const struct decode_row rows[] = {
-        INSN(CPUID, CPUID), INSN(HLT, HLT), INSN(VMMCALL, HYPERCALL), INSN(MSR, MSR_READ),
+        INSN(CPUID, CPUID), INSN(HLT, HLT), INSN(VMMCALL, HYPERCALL),
+        { VMEXIT_MSR, "RDMSR", EXIT_MSR_READ, CASE_LENGTH },
         INSN(IOIO, IO), INSN(XSETBV, XSETBV), INSN(PAUSE, PAUSE), INSN(INVD, CACHE),
         INSN(WBINVD, CACHE), INSN(RDPMC, RDPMC),
-        OTHER(INTR, INTERRUPT), OTHER(NMI, NONE), OTHER(SMI, NONE), OTHER(INIT, NONE),
+        OTHER(INTR, INTERRUPT), { VMEXIT_NMI, "EXCP", EXIT_NONE, 0 },
+        OTHER(SMI, NONE), OTHER(INIT, NONE),
         OTHER(VINTR, IRQ_WINDOW), OTHER(IRET, NMI_WINDOW), OTHER(TASK_SWITCH, TASK_SWITCH),
-        OTHER(FERR_FREEZE, UNKNOWN), OTHER(SHUTDOWN, TRIPLE_FAULT), OTHER(NPF, MEMORY),
+        OTHER(SHUTDOWN, TRIPLE_FAULT), OTHER(NPF, MEMORY),
         OTHER(INVALID, ENTRY_FAILED),
         OTHER(RSM, UNDEFINED), OTHER(INVLPGA, UNDEFINED), OTHER(VMRUN, UNDEFINED),
         OTHER(VMLOAD, UNDEFINED), OTHER(VMSAVE, UNDEFINED), OTHER(STGI, UNDEFINED),
         OTHER(CLGI, UNDEFINED), OTHER(SKINIT, UNDEFINED), OTHER(MONITOR, UNDEFINED),
         OTHER(MWAIT, UNDEFINED), OTHER(RDPRU, UNDEFINED), OTHER(INVLPGB, UNDEFINED),
-        OTHER(INVLPGB_ILLEGAL, UNDEFINED), OTHER(MCOMMIT, UNDEFINED), OTHER(TLBSYNC, UNDEFINED),
-        { VMEXIT_EXCP(VECTOR_DB), "EXCP_DB", EXIT_EXCEPTION, 0 },
-        { VMEXIT_EXCP(VECTOR_BP), "EXCP_BP", EXIT_EXCEPTION, 1 },
-        { VMEXIT_EXCP(VECTOR_AC), "EXCP_AC", EXIT_EXCEPTION, 0 },
-        { VMEXIT_EXCP(VECTOR_MC), "EXCP_MC", EXIT_EXCEPTION, 0 },
+        { VMEXIT_INVLPGB_ILLEGAL, "INVLPGB", EXIT_UNDEFINED, 0 },
+        OTHER(MCOMMIT, UNDEFINED), OTHER(TLBSYNC, UNDEFINED),
+        { VMEXIT_EXCP(VECTOR_DB), "EXCP", EXIT_EXCEPTION, 0 },
+        { VMEXIT_EXCP(VECTOR_BP), "EXCP", EXIT_EXCEPTION, 1 },
+        { VMEXIT_EXCP(VECTOR_AC), "EXCP", EXIT_EXCEPTION, 0 },
+        { VMEXIT_EXCP(VECTOR_MC), "EXCP", EXIT_EXCEPTION, 0 },
+        { VMEXIT_EXCP(VECTOR_TS), "EXCP", EXIT_NONE, 0 },
+        { VMEXIT_EXCP(VECTOR_PF), "EXCP", EXIT_NONE, 0 },
     };
 
     (void)state;
@@ -92,7 +97,8 @@ static void with_next_rip(void **state)
 static void codes_beyond_the_table(void **state)
 {
     static const uint64_t codes[] = {
-        VMEXIT_CR_READ(1), VMEXIT_DR_WRITE(7), VMEXIT_EXCP(VECTOR_PF), VMEXIT_EXCP(31),
+        VMEXIT_FERR_FREEZE,
+        VMEXIT_CR_READ(1), VMEXIT_DR_WRITE(7), VMEXIT_EXCP(VECTOR_UD), VMEXIT_EXCP(31),
         VMEXIT_RDTSC, VMEXIT_PUSHF, VMEXIT_CR0_WRITE_TRAP, 0x9f, VMEXIT_INVPCID, VMEXIT_IDLE_HLT,
         0xaf, 0xb0, 0xbe, 0xbf, 0xc0, 0x3ff, VMEXIT_AVIC_INCOMPLETE_IPI, VMEXIT_AVIC_NOACCEL,
         VMEXIT_VMGEXIT, 0x40d, 0x40e, 0x40f, 0x410, 0x10000, 0x7fffffff, 0xfffffffe,
@@ -104,15 +110,45 @@ static void codes_beyond_the_table(void **state)
         exit_with(codes[i], 0);
         if (last.kind != EXIT_UNKNOWN || last.length != 0)
             fail_msg("0x%llx: kind %u", (unsigned long long)codes[i], last.kind);
-        assert_true(last.code < SVM_CODES); /* it counts exits by this */
-        assert_null(svm_exit_name(last.code));
-        assert_false(svm_exit_enabled(last.code));
+        assert_int_equal(last.code, SVM_CODE_UNKNOWN);
+        assert_non_null(strstr(fake_svm.log, "exit code 0x"));
     }
+    assert_null(svm_exit_name(SVM_CODE_UNKNOWN));
+    assert_false(svm_exit_enabled(SVM_CODE_UNKNOWN));
     assert_null(svm_exit_name(SVM_CODES));
     assert_false(svm_exit_enabled(SVM_CODES));
-    assert_true(svm_exit_enabled(VMEXIT_CPUID));
-    assert_string_equal(svm_exit_name(SVM_CODE_TIMER), "TIMER");
     assert_true(SVM_CODES <= VCPU_EXIT_CODES);
+}
+
+/* SDM 3D, Appendix C: what courses ask for. */
+static void numbers_of_vt_x(void **state)
+{
+    static const struct {
+        uint64_t code, info;
+        uint8_t number;
+        const char *name;
+    } rows[] = {
+        { VMEXIT_EXCP(VECTOR_AC), 0, 0, "EXCP" }, { VMEXIT_INTR, 0, 1, "INTR" },
+        { VMEXIT_SHUTDOWN, 0, 2, "SHUTDOWN" }, { VMEXIT_VINTR, 0, 7, "VINTR" },
+        { VMEXIT_CPUID, 0, 10, "CPUID" }, { VMEXIT_HLT, 0, 12, "HLT" },
+        { VMEXIT_VMMCALL, 0, 18, "VMMCALL" }, { VMEXIT_CR_WRITE(0), CR_INFO_MOV, 28, "CR" },
+        { VMEXIT_CR_READ(8), CR_INFO_MOV, 28, "CR" }, { VMEXIT_IOIO, 0, 30, "IOIO" },
+        { VMEXIT_MSR, 0, 31, "RDMSR" }, { VMEXIT_MSR, 1, 32, "WRMSR" },
+        { VMEXIT_INVALID, 0, 33, "INVALID" }, { VMEXIT_NPF, 0, 48, "NPF" },
+        { VMEXIT_XSETBV, 0, 55, "XSETBV" },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        setup(state);
+        exit_with(rows[i].code, rows[i].info);
+        assert_int_equal(last.code, rows[i].number);
+        assert_string_equal(svm_exit_name(last.code), rows[i].name);
+        assert_true(svm_exit_enabled(last.code));
+    }
+    assert_string_equal(svm_exit_name(52), "TIMER");
+    assert_non_null(svm_exit_name(37)); /* is defined, but can't happen */
+    assert_false(svm_exit_enabled(37));
+    assert_null(svm_exit_name(35));
 }
 
 /* APM 2 says -1; QEMU before 8 fills the low half only. */
@@ -125,7 +161,7 @@ static void refused(void **state)
         save()->efer = 0;
         exit_with(codes[i], 0);
         assert_int_equal(last.kind, EXIT_ENTRY_FAILED);
-        assert_int_equal(last.code, SVM_CODE_INVALID);
+        assert_string_equal(svm_exit_name(last.code), "INVALID");
         assert_int_equal(last.length, 0);
         assert_non_null(strstr(fake_svm.log, "VMEXIT_INVALID"));
         assert_non_null(strstr(fake_svm.log, "broken"));
@@ -262,6 +298,7 @@ int main(void)
         cmocka_unit_test_setup(without_next_rip, setup),
         cmocka_unit_test_setup(with_next_rip, setup),
         cmocka_unit_test_setup(codes_beyond_the_table, setup),
+        cmocka_unit_test_setup(numbers_of_vt_x, setup),
         cmocka_unit_test_setup(refused, setup),
         cmocka_unit_test_setup(copies_with_an_instruction, setup),
         cmocka_unit_test_setup(io, setup),

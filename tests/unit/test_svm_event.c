@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Injection, events that an exit interrupted, NMI blocking, windows (build host). */
-/* sources: svm/apicv.c svm/check.c svm/check_rules.c svm/ctls.c svm/decode.c svm/event.c
+/* sources: svm/apicv.c svm/check.c svm/check_rules.c svm/ctls.c svm/decode.c svm/event.c svm/insn.c
  * svm/intercept.c svm/npt.c svm/probe.c svm/regs.c svm/run.c svm/setup.c kernel/pt_host.c
  * kernel/page.c kernel/vcpu_reset.c kernel/fetch.c kernel/insn.c tests/unit/fake_svm.c
  * tests/unit/host_stubs.c */
@@ -196,63 +196,132 @@ static void nmi_blocking(void **state)
     assert_true(svm_nmi_ready(v));
 }
 
-/* One that waits gets an exit behind the IRET. What IRET has put into RFLAGS is the guest's. */
+#define STALE (DR6_INIT | DR6_B0 | DR6_BS)
+
+/* An NMI waits, and IRET is about to be stepped. */
+static void step_iret(void)
+{
+    inject_nmi();
+    svm_window(v, VWINDOW_NMI);
+    assert_false(svm_get(v, VREG_RFLAGS) & RFLAGS_TF); /* IRET's intercept is the window */
+    save()->dr6 = STALE;
+    exit_with(VMEXIT_IRET, 0);
+    assert_true(svm_get(v, VREG_RFLAGS) & RFLAGS_TF);
+    assert_false(svm_nmi_ready(v));
+    svm_write_back(v);
+    v->valid = v->requests = 0;
+}
+
+/* It comes behind the IRET. What IRET has put into RFLAGS is the guest's, and so is DR6. */
 static void nmi_window_behind_iret(void **state)
 {
     for (unsigned traced = 0; traced < 2; traced++) {
-        uint64_t flags = RFLAGS_FIXED1 | (traced ? RFLAGS_TF : 0);
+        uint64_t flags = RFLAGS_FIXED1 | RFLAGS_IF | (traced ? RFLAGS_TF : 0);
 
         setup(state);
-        inject_nmi();
-        svm_window(v, VWINDOW_NMI);
-        assert_false(svm_get(v, VREG_RFLAGS) & RFLAGS_TF); /* IRET's intercept is the window */
-        exit_with(VMEXIT_IRET, 0);
-        assert_true(svm_get(v, VREG_RFLAGS) & RFLAGS_TF);
-        assert_false(svm_nmi_ready(v));
-        svm_write_back(v);
-        v->valid = 0;
+        save()->rflags = RFLAGS_FIXED1 | RFLAGS_IF;
+        step_iret();
+        assert_false(svm_interruptible(v)); /* an interrupt would push our TF */
+        assert_int_equal(save()->dr6, DR6_INIT);
         save()->rflags = flags; /* by IRET */
         save()->rip = 0x1000;
         save()->dr6 = DR6_INIT | DR6_BS;
-        assert_true(svm_stepped(v));
+        exit_with(VMEXIT_EXCP(VECTOR_DB), 0);
+        assert_int_equal(last.kind, EXIT_NONE);
         assert_int_equal(svm_get(v, VREG_RFLAGS), flags);
-        assert_int_equal(save()->dr6, DR6_INIT);
+        assert_int_equal(save()->dr6, STALE);
         assert_true(v->requests & VCPU_REQ_IRQ);
-        assert_true(svm_nmi_ready(v));
+        assert_true(svm_nmi_ready(v) && svm_interruptible(v));
+        assert_int_equal(control()->intercept_exceptions, SVM_EXCEPTIONS);
+        exit_with(VMEXIT_EXCP(VECTOR_DB), 0); /* nobody steps now: the guest's */
+        assert_int_equal(last.kind, EXIT_EXCEPTION);
     }
 }
 
-/* Behind a shadow, by one step; the guest sees none of it. */
-static void nmi_window_behind_a_shadow(void **state)
+/* A breakpoint of the guest's at the same time is its own. */
+static void breakpoint_behind_iret(void **state)
 {
     (void)state;
-    control()->interrupt_shadow = SHADOW_INTERRUPT;
-    svm_window(v, VWINDOW_NMI);
-    svm_window(v, VWINDOW_NMI);
-    control()->interrupt_shadow = 0;
-    save()->dr6 = DR6_INIT | DR6_BS;
+    step_iret();
+    save()->rip = 0x1000;
+    save()->dr6 = DR6_INIT | DR6_BS | DR6_B1;
     exit_with(VMEXIT_EXCP(VECTOR_DB), 0);
-    assert_true(fake_svm.entered.save.rflags & RFLAGS_TF);
-    assert_int_equal(last.kind, EXIT_NONE);
-    assert_false(svm_get(v, VREG_RFLAGS) & RFLAGS_TF);
-    assert_int_equal(save()->dr6, DR6_INIT);
-    assert_true(svm_nmi_ready(v));
-    exit_with(VMEXIT_EXCP(VECTOR_DB), 0); /* nobody steps now: the guest's */
     assert_int_equal(last.kind, EXIT_EXCEPTION);
+    assert_true(last.debug_status & DR6_B1);
+    assert_true(svm_nmi_ready(v));
 }
 
-/* A guest that steps itself gets its #DB, with TF as it was. */
-static void own_step_meets_ours(void **state)
+/* It gets its fault, with its own TF. */
+static void iret_that_faults(void **state)
+{
+    static const uint8_t vectors[] = { VECTOR_TS, VECTOR_NP, VECTOR_SS, VECTOR_GP, VECTOR_PF };
+
+    for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
+        setup(state);
+        step_iret();
+        assert_true(control()->intercept_exceptions & BIT(vectors[i]));
+        save()->cr2 = 0x1111;
+        control()->exit_info2 = 0x7777;
+        exit_with(VMEXIT_EXCP(vectors[i]), 0x18);
+        assert_int_equal(last.kind, EXIT_NONE);
+        assert_event(v, VEVENT_EXCEPTION, vectors[i], true);
+        assert_int_equal(v->event.error_code, 0x18);
+        assert_int_equal(save()->cr2, vectors[i] == VECTOR_PF ? 0x7777 : 0x1111);
+        assert_false(svm_get(v, VREG_RFLAGS) & RFLAGS_TF);
+        assert_int_equal(save()->dr6, STALE);
+        assert_int_equal(control()->intercept_exceptions, SVM_EXCEPTIONS);
+        assert_false(control()->intercept_1 & INTERCEPT_1_IRET);
+        assert_true(fake_svm.wakeup != VTIMER_OFF); /* the NMI comes then */
+    }
+}
+
+/* In a shadow, or while the guest steps itself: when the host's timer has made it exit. */
+static void nmi_that_waits_otherwise(void **state)
 {
     (void)state;
+    fake_svm.tsc = 5000;
+    control()->interrupt_shadow = SHADOW_INTERRUPT;
+    svm_window(v, VWINDOW_NMI);
+    assert_false(svm_get(v, VREG_RFLAGS) & RFLAGS_TF);
+    assert_in_range(fake_svm.wakeup, fake_svm.tsc + 1, fake_svm.tsc + 1000000);
+    backend->set_timer(v, fake_svm.tsc + 1);
+    assert_int_equal(fake_svm.wakeup, fake_svm.tsc + 1);
+    backend->set_timer(v, VTIMER_OFF);
+    assert_true(fake_svm.wakeup != VTIMER_OFF);
+    fake_svm.wakeup = VTIMER_OFF; /* it has come */
+    control()->interrupt_shadow = 0;
+    exit_with(VMEXIT_INTR, 0);
+    assert_true(v->requests & VCPU_REQ_IRQ);
+    assert_true(svm_nmi_ready(v));
+    svm_window(v, 0);
+    assert_int_equal(fake_svm.wakeup, VTIMER_OFF);
+    setup(state);
+    inject_nmi();
     save()->rflags = RFLAGS_FIXED1 | RFLAGS_TF;
     svm_window(v, VWINDOW_NMI);
+    assert_int_equal(fake_svm.wakeup, VTIMER_OFF);
+    exit_with(VMEXIT_IRET, 0);
+    assert_int_equal(control()->intercept_exceptions, SVM_EXCEPTIONS);
+    assert_true(fake_svm.wakeup != VTIMER_OFF);
     save()->dr6 = DR6_INIT | DR6_BS;
     exit_with(VMEXIT_EXCP(VECTOR_DB), 0);
     assert_int_equal(last.kind, EXIT_EXCEPTION);
-    assert_int_equal(last.vector, VECTOR_DB);
     assert_int_equal(last.debug_status, DR6_BS);
     assert_true(svm_get(v, VREG_RFLAGS) & RFLAGS_TF);
+}
+
+static void reset_unblocks(void **state)
+{
+    const struct vmcb_control before = *control();
+
+    (void)state;
+    inject_nmi();
+    svm_vcpu_reset(v);
+    assert_true(svm_nmi_ready(v));
+    assert_int_equal(control()->intercept_1, before.intercept_1);
+    step_iret();
+    svm_vcpu_reset(v);
+    assert_int_equal(control()->intercept_exceptions, SVM_EXCEPTIONS);
 }
 
 int main(void)
@@ -267,8 +336,10 @@ int main(void)
         cmocka_unit_test_setup(interrupt_window, setup),
         cmocka_unit_test_setup(nmi_blocking, setup),
         cmocka_unit_test_setup(nmi_window_behind_iret, setup),
-        cmocka_unit_test_setup(nmi_window_behind_a_shadow, setup),
-        cmocka_unit_test_setup(own_step_meets_ours, setup),
+        cmocka_unit_test_setup(breakpoint_behind_iret, setup),
+        cmocka_unit_test_setup(iret_that_faults, setup),
+        cmocka_unit_test_setup(nmi_that_waits_otherwise, setup),
+        cmocka_unit_test_setup(reset_unblocks, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Guest registers and segments in the VMCB, and what of them is ours alone (build host). */
-/* sources: svm/apicv.c svm/check.c svm/check_rules.c svm/ctls.c svm/decode.c svm/event.c
+/* sources: svm/apicv.c svm/check.c svm/check_rules.c svm/ctls.c svm/decode.c svm/event.c svm/insn.c
  * svm/intercept.c svm/npt.c svm/probe.c svm/regs.c svm/run.c svm/setup.c kernel/pt_host.c
  * kernel/page.c kernel/vcpu_reset.c kernel/fetch.c kernel/insn.c tests/unit/fake_svm.c
  * tests/unit/host_stubs.c */
@@ -208,7 +208,7 @@ static void descriptor_tables(void **state)
 /* CPL is a field of its own, and follows SS. */
 static void privilege(void **state)
 {
-    struct vsegment user = { .selector = 0x2b, .limit = ~0u, .access = 0xc0f3 };
+    struct vsegment user = { .selector = 0x2b, .limit = ~0u, .access = 0xc0f3 }, out;
 
     (void)state;
     assert_int_equal(svm_get(v, VREG_CPL), 0);
@@ -219,6 +219,16 @@ static void privilege(void **state)
     user.access = SEGMENT_ACCESS_UNUSABLE;
     svm_set_segment(v, VSEG_SS, &user);
     assert_int_equal(svm_get(v, VREG_CPL), 0);
+    /* a null selector in SS has a privilege level all the same, and keeps it */
+    user.access = SEGMENT_ACCESS_UNUSABLE | 2 << SEGMENT_ACCESS_DPL_SHIFT;
+    svm_set_segment(v, VSEG_SS, &user);
+    svm_get_segment(v, VSEG_SS, &out);
+    assert_int_equal(out.access, user.access);
+    svm_set_segment(v, VSEG_SS, &out);
+    assert_int_equal(svm_get(v, VREG_CPL), 2);
+    out.access |= SEGMENT_ACCESS_P;
+    svm_set_segment(v, VSEG_DS, &out);
+    assert_false(save()->ds.attributes & SEGMENT_ACCESS_P);
 }
 
 static void code(void **state)
