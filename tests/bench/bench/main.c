@@ -13,7 +13,7 @@
 #define MISC_ENABLE_FAST_STRINGS 1u
 #define VECTOR 0x50u
 #define LARGE_REPETITIONS 800u /* the emulator has at most 2 GiB of memory */
-#define DEADLINE_TICKS 20000u
+#define DEADLINES_PER_SECOND 5000u /* of 200 us: 20,000 instructions and more in an emulator */
 #define SETTLE_SECONDS 6u
 #define DIRTY_TICKS 1000000 /* a creation that took longer had to zero memory */
 
@@ -57,10 +57,10 @@ static void on_interrupt(struct guest_frame *frame)
 }
 
 /* From the deadline, not from the WRMSR that sets it: how late the interrupt is handled. */
-static void measure_deadline(const char *name, bool halt)
+static void measure_deadline(const char *name, uint64_t ticks, bool halt)
 {
     for (unsigned i = 0; i < REPETITIONS; i++) {
-        uint64_t deadline = rdtsc() + DEADLINE_TICKS, before = interrupts;
+        uint64_t deadline = rdtsc() + ticks, before = interrupts;
 
         cli();
         wrmsr(MSR_TSC_DEADLINE, deadline);
@@ -137,13 +137,13 @@ static void measure_exits(void)
     COST("mmio_read", (void)*IOAPIC);
 }
 
-static void measure_interrupts(void)
+static void measure_interrupts(uint64_t tsc_hz)
 {
     sti();
     MEASURE("self_ipi", wrmsr(X2APIC_SELF_IPI, VECTOR));
     guest_check(interrupts == REPETITIONS);
-    measure_deadline("hlt_timer", true);
-    measure_deadline("tsc_deadline", false);
+    measure_deadline("hlt_timer", tsc_hz / DEADLINES_PER_SECOND, true);
+    measure_deadline("tsc_deadline", tsc_hz / DEADLINES_PER_SECOND, false);
 }
 
 int guest_main(const struct mullion_flat_info *info)
@@ -166,7 +166,7 @@ int guest_main(const struct mullion_flat_info *info)
         touch_pages("ept_2m", 0x200000, LARGE_REPETITIONS);
     } else {
         measure_exits();
-        measure_interrupts();
+        measure_interrupts(info->tsc_hz);
     }
     return 0;
 }
