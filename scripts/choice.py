@@ -4,6 +4,7 @@
 import os
 
 import bochs
+import kvm
 import qemu
 
 COMMANDS = {"bochs": bochs.command, "qemu-kvm": qemu.command, "qemu-tcg": qemu.command}
@@ -19,7 +20,7 @@ def problem(emu):
 
 def backend(emu):
     """The backend that runs there: vmx (VT-x) or svm (AMD-V)."""
-    backends = {"bochs": bochs.backend, "qemu-kvm": qemu.kvm_backend, "qemu-tcg": lambda: "svm"}
+    backends = {"bochs": bochs.backend, "qemu-kvm": kvm.backend, "qemu-tcg": lambda: "svm"}
     return backends[emu]()
 
 
@@ -33,13 +34,14 @@ def choose(wanted=None):
     wanted = wanted or os.environ.get("EMU")
     if wanted:
         reason = problem(wanted)
-        return (None, f"{wanted}: {reason}") if reason else (wanted, "as EMU says")
+        return (None, f"{wanted}: {reason}") if reason else (wanted, f"as EMU={wanted} says")
     reasons = {emu: problem(emu) for emu in ("qemu-kvm", "bochs", "qemu-tcg")}
     if not reasons["qemu-kvm"]:
-        return "qemu-kvm", "KVM nests here; EMU=bochs or EMU=qemu-tcg takes another"
+        name = {"vmx": "VT-x", "svm": "AMD-V"}[backend("qemu-kvm")]
+        return "qemu-kvm", f"it has this CPU's {name}; EMU=bochs or EMU=qemu-tcg takes another"
     if not reasons["bochs"]:
         return "bochs", (f"it has VT-x; no KVM: {reasons['qemu-kvm']}; EMU=qemu-tcg, AMD-V, needs "
                          "no built emulator and starts fastest")  # fmt: skip
     if not reasons["qemu-tcg"]:
-        return "qemu-tcg", f"it has AMD-V; {reasons['bochs']}"
+        return "qemu-tcg", f"it has AMD-V; no KVM: {reasons['qemu-kvm']}; {reasons['bochs']}"
     return None, "; ".join(f"{emu}: {reason}" for emu, reason in reasons.items())

@@ -21,6 +21,7 @@ from pathlib import Path
 import choice
 import emulator
 import image
+import kvm
 import qemu
 import run
 
@@ -55,10 +56,9 @@ def manifest_of(out, text, name):
 def choose(wanted):
     """The emulator. QEMU need not be able to run guests here: start-up can be debugged anyway."""
     if wanted in ("qemu-tcg", "qemu-kvm"):
-        if qemu.missing():
-            raise SystemExit(f"debug: {qemu.missing()}")
-        if wanted == "qemu-kvm" and not os.access("/dev/kvm", os.R_OK | os.W_OK):
-            raise SystemExit("debug: /dev/kvm is missing or this user may not open it")
+        problem = qemu.missing() or (wanted == "qemu-kvm" and kvm.device_problem())
+        if problem:
+            raise SystemExit(f"debug: {problem}")
         return wanted
     emu, why = choice.choose(wanted)
     if emu is None:

@@ -5,33 +5,14 @@ import os
 import shutil
 from pathlib import Path
 
+import kvm
+
 QEMU = "qemu-system-x86_64"
 FIRMWARE = "/usr/share/ovmf/OVMF.fd"
 # With counted instructions one takes 8 ns, so that the firmware's waiting for devices is short:
 # by 1 ns a boot took 45 s of work, most of it in such loops, by 8 ns it is 8 s.
 ICOUNT_SHIFT = 3
 ICOUNT_TICKS = 1 << ICOUNT_SHIFT  # of the TSC, which counts ns then
-
-
-def cpu_flags():
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("flags"):
-            return line.split(":")[1].split()
-    return []
-
-
-def nested(vendor):
-    """Does KVM offer virtualisation to its guests? `vendor` is intel or amd."""
-    path = Path(f"/sys/module/kvm_{vendor}/parameters/nested")
-    try:
-        return path.read_text().strip() in ("1", "Y")
-    except OSError:
-        return False
-
-
-def kvm_backend():
-    """The backend for this machine's own CPU, which KVM hands to its guests."""
-    return "svm" if "svm" in cpu_flags() else "vmx"
 
 
 def missing():
@@ -44,18 +25,8 @@ def missing():
 
 
 def kvm_problem():
-    """Why QEMU with KVM can't be used here, or None. A /dev/kvm that exists proves nothing."""
-    flags = cpu_flags()
-    if missing():
-        return missing()
-    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
-        return "/dev/kvm is missing or this user may not open it"
-    if not {"vmx", "svm"} & set(flags):
-        return "this CPU has neither VT-x nor AMD-V (or firmware has it switched off)"
-    vendor = {"vmx": "intel", "svm": "amd"}[kvm_backend()]
-    if not nested(vendor):
-        return f"KVM here does not nest: load kvm_{vendor} with nested=1"
-    return None
+    """Why QEMU with KVM can't be used here, or None."""
+    return missing() or kvm.problem()
 
 
 def default_model(emu):

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""Tests scripts/choice.py and scripts/qemu.py: what a run takes on which machine, and why."""
+"""Tests scripts/choice.py, kvm.py and qemu.py: what a run takes on which machine, and why."""
 
 import os
 import sys
+import tempfile
 import unittest
 from pathlib import Path
 from unittest import mock
 
 import choice
+import kvm
 import qemu
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -60,23 +62,118 @@ class ChoiceTest(unittest.TestCase):
         self.assertIn("no emulator 'abacus'; there are: bochs", choice.choose("abacus")[1])
 
 
+INTEL = {"nested": "Y", "ept": "Y", "unrestricted_guest": "Y"}
+AMD = {"nested": "1", "npt": "1"}
+
+
 class KvmTest(unittest.TestCase):
-    def problem(self, flags, nested, device=True):
-        with (mock.patch.object(qemu, "cpu_flags", lambda: flags),
-              mock.patch.object(qemu, "nested", lambda vendor: vendor == nested),
-              mock.patch.object(qemu, "missing", lambda: None),
-              mock.patch.object(os, "access", lambda *_: device)):  # fmt: skip
-            return qemu.kvm_problem(), choice.backend("qemu-kvm")
+    """On machines that are folders."""
 
-    def test_nested_virtualisation(self):
-        self.assertEqual(self.problem(["vmx"], "intel"), (None, "vmx"))
-        self.assertEqual(self.problem(["svm"], "amd"), (None, "svm"))
-        self.assertIn("kvm_intel with nested=1", self.problem(["vmx"], None)[0])
-        self.assertIn("kvm_amd with nested=1", self.problem(["svm"], None)[0])
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.system = Path(scratch.name)
+        for what in (mock.patch.object(kvm, "SYSTEM", self.system),
+                     mock.patch.object(kvm, "create_vm"),
+                     mock.patch.object(qemu, "missing", lambda: None),
+                     mock.patch.object(choice.bochs, "problem", lambda: None),
+                     mock.patch.dict(os.environ)):  # fmt: skip
+            what.start()
+            self.addCleanup(what.stop)
+        os.environ.pop("EMU", None)
 
-    def test_a_device_proves_nothing(self):
-        self.assertIn("neither VT-x nor AMD-V", self.problem([], "intel")[0])
-        self.assertIn("/dev/kvm", self.problem(["vmx"], "intel", device=False)[0])
+    def write(self, path, text):
+        (self.system / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.system / path).write_text(text)
+
+    def machine(self, flags, device=True, **modules):
+        self.write("proc/cpuinfo", f"processor : 0\nflags\t\t: fpu {flags} de\n")
+        if device:
+            self.write("dev/kvm", "")
+        for module, parameters in modules.items():
+            for name, value in parameters.items():
+                self.write(f"sys/module/{module}/parameters/{name}", f"{value}\n")
+
+    def refusal(self):
+        """Why not KVM; it is one line, and a run says it."""
+        reason = qemu.kvm_problem()
+        self.assertNotIn("\n", reason)
+        emu, why = choice.choose()
+        self.assertEqual(emu, "bochs")
+        self.assertIn(f"no KVM: {reason}; EMU=qemu-tcg", why)
+        self.assertEqual(choice.choose("qemu-kvm"), (None, f"qemu-kvm: {reason}"))
+        return reason
+
+    def test_intel_that_nests(self):
+        self.machine("vmx", kvm_intel=INTEL)
+        self.assertIsNone(qemu.kvm_problem())
+        emu, why = choice.choose()
+        self.assertEqual((emu, choice.backend(emu)), ("qemu-kvm", "vmx"))
+        self.assertEqual(why, "it has this CPU's VT-x; EMU=bochs or EMU=qemu-tcg takes another")
+
+    def test_amd_that_nests(self):
+        self.machine("svm", kvm_amd=AMD)
+        self.assertIsNone(qemu.kvm_problem())
+        emu, why = choice.choose()
+        self.assertEqual((emu, choice.backend(emu)), ("qemu-kvm", "svm"))
+        self.assertIn("this CPU's AMD-V", why)
+
+    def test_nested_is_off(self):
+        for off in ("N", "0"):
+            self.machine("vmx", kvm_intel={**INTEL, "nested": off})
+            self.assertIn("KVM here does not nest: sudo modprobe -r kvm_intel && "
+                          "sudo modprobe kvm_intel nested=1", self.refusal())  # fmt: skip
+        self.machine("svm", kvm_amd={**AMD, "nested": "0"})
+        self.assertIn("modprobe kvm_amd nested=1", self.refusal())
+
+    def test_no_second_level_of_page_tables(self):
+        self.machine("vmx", kvm_intel={**INTEL, "ept": "N"})
+        self.assertIn("KVM here has ept=N", self.refusal())
+        self.machine("svm", kvm_amd={**AMD, "npt": "0"})
+        self.assertIn("kvm_amd npt=1", self.refusal())
+
+    def test_the_other_vendors_module(self):
+        self.machine("svm", kvm_intel=INTEL)
+        self.assertIn("kvm_amd is not loaded: sudo modprobe kvm_amd", self.refusal())
+        self.machine("vmx", kvm_pvm={"nested": "Y"}, kvm_amd=AMD)
+        (self.system / "sys/module/kvm_intel").rename(self.system / "away")
+        self.assertIn("kvm_intel is not loaded", self.refusal())
+
+    def test_no_virtualisation_in_the_cpu(self):
+        self.machine("sse2", kvm_intel=INTEL, kvm_amd=AMD)
+        self.assertIn("neither VT-x nor AMD-V", self.refusal())
+        (self.system / "proc/cpuinfo").write_text("Features : fp asimd\n")
+        self.assertIn("neither VT-x nor AMD-V", self.refusal())
+
+    def test_no_device(self):
+        self.machine("vmx", device=False, kvm_intel=INTEL)
+        self.assertIn("there is no /dev/kvm", self.refusal())
+
+    def test_device_of_another_group(self):
+        self.machine("vmx", kvm_intel=INTEL)
+        with mock.patch.object(os, "open", side_effect=PermissionError(13, "Permission denied")):
+            self.assertIn("usermod -aG kvm", self.refusal())
+        with mock.patch.object(os, "open", side_effect=OSError(19, "No such device")):
+            self.assertIn("/dev/kvm can't be opened: No such device", self.refusal())
+
+    def test_another_hypervisor_has_the_cpu(self):
+        self.machine("vmx", kvm_intel=INTEL)
+        kvm.create_vm.side_effect = OSError(16, "Device or resource busy")
+        self.assertIn("KVM creates no VM: Device or resource busy", self.refusal())
+
+    # qemu-system-x86_64(1), "-cpu", "-accel", "-machine": migratable=off shows the invariant TSC;
+    # the interrupt controllers are KVM's own unless one says otherwise.
+    def test_command_line(self):
+        machine = mock.Mock(emu="qemu-kvm", cpus=4, ram=1 << 30, icount=True, reboot=False,
+                            debug_line=None, port=1, image="disk.img", dir=self.system,
+                            cpu_model=choice.model("qemu-kvm"))  # fmt: skip
+        words = " ".join(qemu.command(machine))
+        self.assertIn("-machine q35 -accel kvm -cpu host,migratable=off ", words)
+        self.assertIn("-no-reboot -smp 4 -m 1024M ", words)
+        self.assertNotIn("-icount", words)  # TCG's
+        machine.emu, machine.cpu_model = "qemu-tcg", choice.model("qemu-tcg")
+        words = " ".join(qemu.command(machine))
+        self.assertIn("-accel tcg -cpu max,+svm,+npt -icount shift=3,sleep=off", words)
 
 
 class MatrixTest(unittest.TestCase):
