@@ -119,9 +119,12 @@ void report_last_exits(const struct vcpu *v)
     log_printf("%s: vCPU %lu: last exits, oldest first:\n", v->vm->name, (unsigned long)v->id);
     for (uint64_t i = end - count; i != end; i++) {
         const struct vcpu_trace *t = &v->trace[i % VCPU_HISTORY];
-        log_printf("  tsc %llu  %s (%lu)  rip %llx\n", (unsigned long long)t->tsc,
-                   report_exit_name(t->head.code), (unsigned long)t->head.code,
-                   (unsigned long long)(t->head.length ? t->rip : 0));
+        char rip[17] = "-"; /* of exits that no instruction causes it is not read */
+
+        if (t->head.length)
+            sniprintf(rip, sizeof(rip), "%llx", (unsigned long long)t->rip);
+        log_printf("  tsc %llu  %s (%lu)  rip %s\n", (unsigned long long)t->tsc,
+                   report_exit_name(t->head.code), (unsigned long)t->head.code, rip);
     }
 }
 

@@ -301,7 +301,7 @@ static void test_post_mortem(void **state)
     vcpus[0].gpr[RSP] = 0x50;
     for (uint32_t i = 0; i < 20; i++)
         vcpus[0].trace[vcpus[0].stats.all.exits++ % VCPU_HISTORY] = (struct vcpu_trace){
-            .head = { .code = i % 2 ? 10 : 200, .length = 2 }, .rip = i, .tsc = i };
+            .head = { .code = i % 2 ? 10 : 200, .length = i != 6 ? 2 : 0 }, .rip = i, .tsc = i };
     readable = 3 + 8;
     report_vcpu(&vcpus[0]);
     assert_non_null(strstr(logged, "rip 1234"));
@@ -310,6 +310,7 @@ static void test_post_mortem(void **state)
     assert_non_null(strstr(logged, "stack at 0000000000010050: not readable"));
     assert_null(strstr(logged, "rip 3\n"));
     assert_non_null(strstr(logged, "tsc 4  undefined (200)  rip 4\n"));
+    assert_non_null(strstr(logged, "tsc 6  undefined (200)  rip -\n")); /* no instruction's exit */
     assert_non_null(strstr(logged, "tsc 19  CPUID (10)  rip 13\n"));
     readable = 1000;
     report_vcpu(&vcpus[0]);
