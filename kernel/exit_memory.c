@@ -210,7 +210,8 @@ static enum verdict on_memory(struct vcpu *v, struct vmexit *exit)
     if (range)
         return device_access(v, exit, range);
     lock_acquire(&v->vm->lock);
-    err = gmem_demand(v->vm, exit->memory.gpa);
+    err = exit->memory.fetch ? gmem_fetch(v->vm, exit->memory.gpa)
+                             : gmem_demand(v->vm, exit->memory.gpa);
     lock_release(&v->vm->lock);
     return likely(!err) ? VERDICT_RETRY : nothing_there(v, &exit->memory, err);
 }

@@ -193,6 +193,33 @@ int gmem_demand(struct vm *vm, gpa_t gpa)
     return pt_translate(&vm->nested, gpa) == PAGE_NONE ? -ENOMEM : 0;
 }
 
+/* Its 4 KiB pages are executable where the large one was not (kernel/mitigate.h). A vCPU with the
+ * old translation can only fault once more; that has to go for the change of size (SDM 3C,
+ * "Guidelines for Use of the INVEPT Instruction"). */
+static int split_for_code(struct vm *vm, const struct pt_leaf *leaf, gpa_t gpa)
+{
+    int err = pt_protect(&vm->nested, ALIGN_DOWN(gpa, PAGE_SIZE), PAGE_SIZE, RAM_RIGHTS);
+
+    if (err)
+        return err;
+    page_split(leaf->hpa, PAGE_ORDER_2M, PAGE_ORDER_4K);
+    err = pt_protect(&vm->nested, leaf->base, leaf->size, RAM_RIGHTS);
+    for (uint32_t i = 0; i < vm->vcpu_count; i++)
+        vcpu_request(vm->vcpus[i], VCPU_REQ_FLUSH);
+    return err;
+}
+
+int gmem_fetch(struct vm *vm, gpa_t gpa)
+{
+    struct pt_leaf leaf;
+
+    if (!pt_lookup(&vm->nested, gpa, &leaf))
+        return gmem_demand(vm, gpa);
+    if (leaf.rights & PT_X)
+        return 0; /* another vCPU was here first */
+    return leaf.size == PAGE_2M ? split_for_code(vm, &leaf, gpa) : -EFAULT;
+}
+
 void *gmem_page(struct vm *vm, gpa_t gpa)
 {
     hpa_t hpa = pt_translate(&vm->nested, gpa);

@@ -17,6 +17,10 @@ void gmem_take_all(struct vm *vm);
 /* Gives a demand-backed VM the page at gpa. -EFAULT: no RAM there; -ENOMEM. VM lock held. */
 int gmem_demand(struct vm *vm, gpa_t gpa);
 
+/* The same for a page that the guest executes: a large one that may not be is split, and every CPU
+ * forgets it. */
+int gmem_fetch(struct vm *vm, gpa_t gpa);
+
 /* The page of guest RAM at gpa, as a pointer to that byte; valid up to the page's end, in this
  * exit only. NULL: no RAM there. */
 void *gmem_page(struct vm *vm, gpa_t gpa);

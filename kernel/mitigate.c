@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Speculation barriers as a table (root mode): what is done when a CPU changes from one VM to
- * another, and on which machines. Source: SDM 4, IA32_ARCH_CAPABILITIES, IA32_PRED_CMD,
- * IA32_FLUSH_CMD; Intel, "Microarchitectural Data Sampling".
+ * another, and on which machines; and an erratum that a guest can stop the machine with. Source:
+ * SDM 4, IA32_ARCH_CAPABILITIES, IA32_PRED_CMD, IA32_FLUSH_CMD; Intel, "Microarchitectural Data
+ * Sampling", "Machine Check Error Avoidance on Page Size Change".
  */
 #include "kernel/mitigate.h"
 
@@ -61,13 +62,22 @@ static const struct barrier barriers[] = {
 };
 static bool chosen[ARRAY_SIZE(barriers)];
 
+static uint32_t leaf7_edx(void)
+{
+    return x86_cpuid(CPUID_VENDOR, 0).eax >= CPUID_EXT_FEATURES
+               ? x86_cpuid(CPUID_EXT_FEATURES, 0).edx
+               : 0;
+}
+
+static uint64_t arch_capabilities(uint32_t edx7)
+{
+    return edx7 & CPUID_7_EDX_ARCH_CAPABILITIES ? x86_rdmsr(MSR_IA32_ARCH_CAPABILITIES) : 0;
+}
+
 void mitigate_init(void)
 {
-    uint32_t edx7 = x86_cpuid(CPUID_VENDOR, 0).eax >= CPUID_EXT_FEATURES
-                        ? x86_cpuid(CPUID_EXT_FEATURES, 0).edx
-                        : 0;
-    uint64_t capabilities =
-        edx7 & CPUID_7_EDX_ARCH_CAPABILITIES ? x86_rdmsr(MSR_IA32_ARCH_CAPABILITIES) : 0;
+    uint32_t edx7 = leaf7_edx();
+    uint64_t capabilities = arch_capabilities(edx7);
 
     if (option_has("mitigations=off")) {
         log_printf("mitigations: off by boot option\n");
@@ -78,6 +88,32 @@ void mitigate_init(void)
         if (chosen[i])
             log_printf("mitigations: %s between VMs\n", barriers[i].name);
     }
+}
+
+/* Family 6 without the erratum, and without a bit that says so: Atom from Silvermont to Goldmont
+ * Plus, Xeon Phi (CPUID leaf 1 EAX but for the stepping). */
+static const uint32_t multihit_free[] = { 0x30670, 0x406a0, 0x406c0, 0x406d0, 0x50670, 0x506a0,
+                                          0x506c0, 0x506d0, 0x506f0, 0x70650, 0x706a0, 0x80650 };
+
+static bool has_multihit(void)
+{
+    uint32_t model = x86_cpuid(CPUID_FEATURES, 0).eax & CPUID_1_EAX_MODEL;
+
+    for (size_t i = 0; i < ARRAY_SIZE(multihit_free); i++) {
+        if (model == multihit_free[i])
+            return false;
+    }
+    return !(arch_capabilities(leaf7_edx()) & ARCH_CAP_IF_PSCHANGE_MC_NO);
+}
+
+bool mitigate_multihit(void)
+{
+    if (option_has("multihit=off"))
+        return false;
+    if (!option_has("multihit=on") && (option_has("mitigations=off") || !has_multihit()))
+        return false;
+    log_printf("mitigations: no large page is executed (iTLB multihit)\n");
+    return true;
 }
 
 void mitigate_switch(uint64_t from, uint64_t to)

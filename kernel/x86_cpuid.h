@@ -11,15 +11,14 @@
 #define CPUID_TOPOLOGY 0xb
 #define CPUID_XSTATE 0xd
 #define CPUID_TSC 0x15
-#define CPUID_FREQUENCY 0x16
 #define CPUID_HYPERVISOR 0x40000000
 #define CPUID_EXT_MAX 0x80000000
 #define CPUID_EXT_FEATURES_AMD 0x80000001
-#define CPUID_APM 0x80000007
 #define CPUID_ADDRESS_SIZES 0x80000008
 #define CPUID_SVM 0x8000000a
 
 /* Leaf 1 */
+#define CPUID_1_EAX_MODEL 0x0fff0ff0u /* with the family */
 #define CPUID_1_ECX_SSE3 (1u << 0)
 #define CPUID_1_ECX_PCLMULQDQ (1u << 1)
 #define CPUID_1_ECX_DTES64 (1u << 2)
@@ -75,21 +74,12 @@
 #define CPUID_B_ECX_SMT 0x100u
 
 /* Leaf 0xd, subleaf 1 */
-#define CPUID_D1_EAX_XSAVEOPT (1u << 0)
-#define CPUID_D1_EAX_XSAVEC (1u << 1)
-#define CPUID_D1_EAX_XGETBV1 (1u << 2)
 #define CPUID_D1_EAX_XSAVES (1u << 3)
 
 /* Leaves 0x80000001, 7, 8, 0xa */
-#define CPUID_80000001_ECX_LAHF (1u << 0)
 #define CPUID_80000001_ECX_SVM (1u << 2)
-#define CPUID_80000001_ECX_LZCNT (1u << 5)
-#define CPUID_80000001_ECX_PREFETCHW (1u << 8)
-#define CPUID_80000001_EDX_SYSCALL (1u << 11)
-#define CPUID_80000001_EDX_NX (1u << 20)
 #define CPUID_80000001_EDX_PAGE1GB (1u << 26)
 #define CPUID_80000001_EDX_RDTSCP (1u << 27)
-#define CPUID_80000001_EDX_LM (1u << 29)
 #define CPUID_80000007_EDX_INVARIANT_TSC (1u << 8)
 #define CPUID_80000008_EBX_IBPB (1u << 12)
 #define CPUID_80000008_EBX_IBRS (1u << 14)

@@ -24,6 +24,8 @@ static const uint64_t memory_types[] = {
     [PT_WC] = MEM_TYPE_WC,
 };
 
+static bool large_code = true; /* may large pages be executed? */
+
 static uint64_t ept_leaf(hpa_t hpa, unsigned level, unsigned rights, enum pt_type type)
 {
     uint64_t entry = hpa | EPT_READ | EPT_IGNORE_PAT | (memory_types[type] << EPT_TYPE_SHIFT);
@@ -32,7 +34,7 @@ static uint64_t ept_leaf(hpa_t hpa, unsigned level, unsigned rights, enum pt_typ
         entry |= EPT_LARGE;
     if (rights & PT_W)
         entry |= EPT_WRITE;
-    if (rights & PT_X)
+    if ((rights & PT_X) && (level == 1 || large_code))
         entry |= EPT_EXECUTE;
     return entry;
 }
@@ -75,12 +77,13 @@ const struct pt_format ept_format_4k = EPT_FORMAT("EPT without 2M and 1G", 1);
 
 static const struct pt_format *chosen = &ept_format_4k;
 
-void ept_set_capabilities(uint64_t ept_vpid_cap)
+void ept_set_capabilities(uint64_t ept_vpid_cap, bool large_code_safe)
 {
+    large_code = large_code_safe;
     if (!(ept_vpid_cap & EPT_CAP_2M))
         chosen = &ept_format_4k; /* 1 GiB leaves alone are of no use to the walker */
     else
-        chosen = ept_vpid_cap & EPT_CAP_1G ? &ept_format : &ept_format_2m;
+        chosen = large_code && (ept_vpid_cap & EPT_CAP_1G) ? &ept_format : &ept_format_2m;
 }
 
 const struct pt_format *ept_nested_format(void)

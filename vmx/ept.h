@@ -9,7 +9,6 @@
 #include "kernel/pt.h"
 
 /* IA32_VMX_EPT_VPID_CAP (SDM 3D, "VPID and EPT Capabilities", A.10) */
-#define EPT_CAP_EXECUTE_ONLY BIT(0)
 #define EPT_CAP_WALK_4 BIT(6)
 #define EPT_CAP_UC BIT(8)
 #define EPT_CAP_WB BIT(14)
@@ -24,8 +23,10 @@ extern const struct pt_format ept_format;    /* leaves up to 1 GiB */
 extern const struct pt_format ept_format_2m; /* up to 2 MiB */
 extern const struct pt_format ept_format_4k;
 
-/* Chooses the format by IA32_VMX_EPT_VPID_CAP. Once, on the boot CPU, before any VM is made. */
-void ept_set_capabilities(uint64_t ept_vpid_cap);
+/* Chooses the format by IA32_VMX_EPT_VPID_CAP. Without large_code (kernel/mitigate.h) leaves have
+ * 2 MiB at most, and what has more than 4 KiB is never executable, whatever rights it is mapped
+ * with. Once, on the boot CPU, before any VM is made. */
+void ept_set_capabilities(uint64_t ept_vpid_cap, bool large_code);
 
 /* The chosen one; 4 KiB leaves only before any was. */
 const struct pt_format *ept_nested_format(void);

@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "kernel/log.h"
+#include "kernel/mitigate.h"
 #include "kernel/page.h"
 #include "kernel/x86.h"
 #include "vmx/ept.h"
@@ -86,7 +87,7 @@ int vmx_probe(void)
     caps->cr0_fixed1 = x86_rdmsr(MSR_IA32_VMX_CR0_FIXED1);
     caps->cr4_fixed0 = x86_rdmsr(MSR_IA32_VMX_CR4_FIXED0);
     caps->cr4_fixed1 = x86_rdmsr(MSR_IA32_VMX_CR4_FIXED1);
-    ept_set_capabilities(caps->ept_vpid);
+    ept_set_capabilities(caps->ept_vpid, !mitigate_multihit());
     log_printf("vmx: VT-x with EPT%s%s, unrestricted guest%s%s, preemption timer (TSC >> %u)\n",
                caps->ept_vpid & EPT_CAP_2M ? ", 2M" : "",
                caps->ept_vpid & EPT_CAP_1G ? " and 1G pages" : " pages",

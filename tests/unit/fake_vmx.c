@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "kernel/desc.h"
+#include "kernel/mitigate.h"
 #include "kernel/page.h"
 #include "kernel/time.h"
 #include "kernel/x86.h"
@@ -75,6 +76,11 @@ void fake_vmx_forbid(uint32_t msr, uint32_t true_msr, uint64_t bits)
 void fake_vmx_cpuid_1_ecx(uint32_t value)
 {
     cpuid_1_ecx = value;
+}
+
+bool mitigate_multihit(void)
+{
+    return fake_vmx.multihit;
 }
 
 uint64_t x86_test_rdmsr(uint32_t msr)

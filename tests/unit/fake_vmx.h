@@ -18,6 +18,7 @@ struct fake_vmx {
     struct vm vm;
     struct vcpu vcpu;
     struct boot_vm config;
+    bool multihit;                      /* what mitigate_multihit says */
     unsigned invepts, invvpids;
     uint16_t invvpid_vpid;
     uint8_t refuse_entry;               /* with this VM-instruction error */

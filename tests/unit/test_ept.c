@@ -101,11 +101,11 @@ static void format_by_capability(void **state)
 {
     (void)state;
     assert_ptr_equal(ept_nested_format(), &ept_format_4k);
-    ept_set_capabilities(EPT_CAP_2M | EPT_CAP_1G);
+    ept_set_capabilities(EPT_CAP_2M | EPT_CAP_1G, true);
     assert_ptr_equal(ept_nested_format(), &ept_format);
-    ept_set_capabilities(EPT_CAP_2M);
+    ept_set_capabilities(EPT_CAP_2M, true);
     assert_ptr_equal(ept_nested_format(), &ept_format_2m);
-    ept_set_capabilities(EPT_CAP_1G);
+    ept_set_capabilities(EPT_CAP_1G, true);
     assert_ptr_equal(ept_nested_format(), &ept_format_4k);
     assert_int_equal(ept_format_4k.largest_level, 1);
     assert_int_equal(ept_format_2m.largest_level, 2);
@@ -208,23 +208,36 @@ static void guest_space_ends_at_48_bits(void **state)
     space_ends_at_48_bits(&npt_format);
 }
 
-/* What the executable-large-page erratum needs: execute one 4 KiB page of a no-execute 2 MiB. */
-static void execute_one_page_of_a_large_one(void **state)
+/* Where large pages must not be executed they aren't, whatever they are mapped with. */
+static void no_large_page_is_executable(void **state)
 {
+    const gpa_t end = PAGE_1G + 4 * PAGE_SIZE;
+    uint64_t large = 0;
     struct pt_leaf leaf;
     struct pt pt;
 
     (void)state;
-    assert_int_equal(pt_init(&pt, &ept_format_2m), 0);
-    assert_int_equal(pt_map(&pt, 0, PAGE_2M, PAGE_2M, PT_R | PT_W, PT_WB, 0), 0);
-    assert_int_equal(pt_protect(&pt, PAGE_SIZE, PAGE_SIZE, RWX), 0);
-    for (gpa_t gpa = 0; gpa < PAGE_2M; gpa += PAGE_SIZE) {
+    ept_set_capabilities(EPT_CAP_2M | EPT_CAP_1G, false);
+    assert_ptr_equal(ept_nested_format(), &ept_format_2m); /* no 1 GiB to split */
+    assert_int_equal(ept_format.leaf(PAGE_2M, 2, RWX, PT_WB),
+                     PAGE_2M | R | W | WB | IGNORE_PAT | LARGE);
+    assert_int_equal(ept_format.leaf(PAGE_SIZE, 1, RWX, PT_WB),
+                     PAGE_SIZE | R | W | X | WB | IGNORE_PAT);
+    assert_int_equal(pt_init(&pt, ept_nested_format()), 0);
+    assert_int_equal(pt_map(&pt, 0, PAGE_1G, end, RWX, PT_WB, 0), 0);
+    /* one page executable: the large one around it is split */
+    assert_int_equal(pt_protect(&pt, PAGE_2M + PAGE_SIZE, PAGE_SIZE, RWX), 0);
+    for (gpa_t gpa = 0; gpa < end; gpa += leaf.size) {
         assert_true(pt_lookup(&pt, gpa, &leaf));
-        assert_int_equal(leaf.hpa, PAGE_2M + gpa);
-        assert_int_equal(leaf.size, PAGE_SIZE);
-        assert_int_equal(leaf.rights, gpa == PAGE_SIZE ? RWX : (PT_R | PT_W));
+        assert_int_equal(leaf.hpa, PAGE_1G + gpa);
+        assert_int_equal(leaf.size, gpa / PAGE_2M == 1 || gpa >= PAGE_1G ? PAGE_SIZE : PAGE_2M);
+        assert_int_equal(leaf.rights, gpa == PAGE_2M + PAGE_SIZE || gpa >= PAGE_1G
+                                          ? RWX : (PT_R | PT_W));
+        large += leaf.size == PAGE_2M;
     }
+    assert_int_equal(large, PAGE_1G / PAGE_2M - 1);
     pt_destroy(&pt);
+    ept_set_capabilities(EPT_CAP_2M | EPT_CAP_1G, true);
 }
 
 int main(void)
@@ -237,7 +250,7 @@ int main(void)
         cmocka_unit_test(pointer),
         cmocka_unit_test_setup(ranges_of_a_guest, setup),
         cmocka_unit_test_setup(guest_space_ends_at_48_bits, setup),
-        cmocka_unit_test_setup(execute_one_page_of_a_large_one, setup),
+        cmocka_unit_test_setup(no_large_page_is_executable, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,6 +17,7 @@
 #include "kernel/page.h"
 #include "tests/unit/fake_backend.h"
 #include "tests/unit/host_stubs.h"
+#include "vmx/ept.h"
 
 #define MEMORY (PAGE_2M + 3 * PAGE_SIZE)
 #define HIGH_RAM (4ull << 30)
@@ -239,6 +240,74 @@ static void demand_without_memory(void **state)
     assert_null(gmem_page(&fake.vm, 0));
 }
 
+static unsigned executable(gpa_t from, gpa_t to, uint64_t size)
+{
+    struct pt_leaf leaf;
+    unsigned count = 0;
+
+    for (gpa_t gpa = from; gpa < to; gpa += size) {
+        assert_true(pt_lookup(&fake.vm.nested, gpa, &leaf));
+        assert_int_equal(leaf.size, size);
+        assert_true((leaf.rights & (PT_R | PT_W)) == (PT_R | PT_W));
+        count += leaf.rights & PT_X ? 1 : 0;
+    }
+    return count;
+}
+
+/* Large pages that must not be executed are split on the first fetch, and the same memory. */
+static void fetch_splits(void **state)
+{
+    hpa_t places[3 * 512];
+    uint64_t before;
+
+    (void)state;
+    ept_set_capabilities(EPT_CAP_2M | EPT_CAP_1G, false);
+    fake_create(PAGE_SIZE, BOOT_BACKING_DEMAND_4K);
+    before = page_get_stats().free_pages;
+    fake.vm.map[0].size = 3 * PAGE_2M;
+    fake.config.backing = BOOT_BACKING_EAGER;
+    assert_int_equal(gmem_give_all(&fake.vm), 0);
+    for (unsigned i = 0; i < ARRAY_SIZE(places); i++)
+        places[i] = pt_translate(&fake.vm.nested, i * PAGE_SIZE);
+    assert_int_equal(executable(0, 3 * PAGE_2M, PAGE_2M), 0);
+    assert_int_equal(gmem_fetch(&fake.vm, PAGE_2M + 0x7123), 0);
+    assert_int_equal(executable(0, PAGE_2M, PAGE_2M), 0);
+    assert_int_equal(executable(PAGE_2M, 2 * PAGE_2M, PAGE_SIZE), 512);
+    assert_int_equal(executable(2 * PAGE_2M, 3 * PAGE_2M, PAGE_2M), 0);
+    for (unsigned i = 0; i < FAKE_VCPUS; i++) {
+        assert_true(fake.vcpus[i].requests & VCPU_REQ_FLUSH);
+        fake.vcpus[i].requests = 0;
+    }
+    assert_int_equal(gmem_fetch(&fake.vm, PAGE_2M), 0); /* a sibling with the old translation */
+    assert_int_equal(fake.vcpus[0].requests, 0);
+    assert_int_equal(gmem_fetch(&fake.vm, 0), 0); /* at the edge of a large page */
+    assert_int_equal(executable(0, 2 * PAGE_2M, PAGE_SIZE), 1024);
+    assert_int_equal(gmem_fetch(&fake.vm, 3 * PAGE_2M), -EFAULT);
+    for (unsigned i = 0; i < ARRAY_SIZE(places); i++)
+        assert_int_equal(pt_translate(&fake.vm.nested, i * PAGE_SIZE), places[i]);
+    gmem_take_all(&fake.vm);
+    pt_destroy(&fake.vm.nested);
+    assert_int_equal(page_get_stats().free_pages, before + 1);
+    ept_set_capabilities(EPT_CAP_2M | EPT_CAP_1G, true);
+}
+
+static void fetch_on_demand(void **state)
+{
+    (void)state;
+    ept_set_capabilities(EPT_CAP_2M | EPT_CAP_1G, false);
+    fake_create(2 * PAGE_2M, BOOT_BACKING_DEMAND_2M);
+    assert_int_equal(gmem_fetch(&fake.vm, 0x1000), 0); /* first a page, then its right */
+    assert_int_equal(executable(0, PAGE_2M, PAGE_2M), 0);
+    assert_int_equal(gmem_fetch(&fake.vm, 0x1000), 0);
+    assert_int_equal(executable(0, PAGE_2M, PAGE_SIZE), 512);
+    assert_int_equal(gmem_demand(&fake.vm, PAGE_2M), 0);
+    while (page_alloc(PAGE_ORDER_4K) != PAGE_NONE)
+        ;
+    assert_int_equal(gmem_fetch(&fake.vm, PAGE_2M), -ENOMEM); /* for the table */
+    assert_int_equal(executable(PAGE_2M, 2 * PAGE_2M, PAGE_2M), 0);
+    ept_set_capabilities(EPT_CAP_2M | EPT_CAP_1G, true);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -253,6 +322,8 @@ int main(void)
         cmocka_unit_test_setup(demand_2m, setup),
         cmocka_unit_test_setup(demand_2m_falls_back, setup),
         cmocka_unit_test_setup(demand_without_memory, setup),
+        cmocka_unit_test_setup(fetch_splits, setup),
+        cmocka_unit_test_setup(fetch_on_demand, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

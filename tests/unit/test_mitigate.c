@@ -19,6 +19,9 @@ static struct cpu cpus[4];
 static struct vcpu vcpus[2];
 static struct vm vms[2] = { { .name = "one" }, { .name = "two" } };
 static uint32_t leaves, thread_bits, level_type, vendor_ebx, sizes_ebx, barriers;
+static uint32_t signature, edx7;
+static uint64_t capabilities;
+static const char *option = "";
 static char logged[400];
 
 void __wrap_log_printf(const char *format, ...);
@@ -38,10 +41,18 @@ struct cpuid_regs x86_test_cpuid(uint32_t leaf, uint32_t subleaf)
         return (struct cpuid_regs){ .eax = leaves, .ebx = vendor_ebx };
     if (leaf == CPUID_ADDRESS_SIZES)
         return (struct cpuid_regs){ .ebx = sizes_ebx };
+    if (leaf == CPUID_FEATURES)
+        return (struct cpuid_regs){ .eax = signature };
     if (leaf == CPUID_EXT_FEATURES)
-        return (struct cpuid_regs){ .eax = 0 };
+        return (struct cpuid_regs){ .edx = edx7 };
     assert_int_equal(subleaf, 0);
     return (struct cpuid_regs){ .eax = thread_bits, .ecx = level_type };
+}
+
+uint64_t x86_test_rdmsr(uint32_t msr)
+{
+    assert_int_equal(msr, MSR_IA32_ARCH_CAPABILITIES);
+    return capabilities;
 }
 
 void x86_test_wrmsr(uint32_t msr, uint64_t value)
@@ -53,8 +64,7 @@ void x86_test_wrmsr(uint32_t msr, uint64_t value)
 
 bool option_has(const char *word)
 {
-    (void)word;
-    return false;
+    return strcmp(word, option) == 0;
 }
 
 struct vm *vm_get(uint32_t id)
@@ -127,12 +137,65 @@ static void barrier_on_amd(void **state)
     vendor_ebx = 0;
 }
 
+/* Signatures: SDM 2A, CPUID, leaf 01H EAX. */
+static void multihit_by_the_processor(void **state)
+{
+    static const struct {
+        uint32_t signature;
+        bool has;
+    } models[] = {
+        { 0x106a5, true },  /* Nehalem */
+        { 0x306c3, true },  /* Haswell */
+        { 0x50654, true },  /* Skylake server */
+        { 0x906ea, true },  /* Coffee Lake */
+        { 0x406c3, false }, /* Airmont */
+        { 0x506c9, false }, /* Goldmont */
+        { 0x706a1, false }, /* Goldmont Plus */
+        { 0x80650, false }, /* Knights Mill */
+        { 0x00f43, true },  /* another family: the model's number means nothing */
+    };
+
+    (void)state;
+    leaves = CPUID_EXT_FEATURES;
+    for (size_t i = 0; i < ARRAY_SIZE(models); i++) {
+        signature = models[i].signature;
+        edx7 = 0;
+        capabilities = ARCH_CAP_IF_PSCHANGE_MC_NO; /* of a register that does not exist */
+        assert_int_equal(mitigate_multihit(), models[i].has);
+        edx7 = CPUID_7_EDX_ARCH_CAPABILITIES;
+        assert_false(mitigate_multihit()); /* new microcode says so */
+        capabilities = ~(uint64_t)ARCH_CAP_IF_PSCHANGE_MC_NO;
+        assert_int_equal(mitigate_multihit(), models[i].has);
+    }
+    edx7 = 0;
+}
+
+static void multihit_by_option(void **state)
+{
+    (void)state;
+    leaves = CPUID_EXT_FEATURES;
+    signature = 0x50654;
+    logged[0] = '\0';
+    option = "multihit=off";
+    assert_false(mitigate_multihit());
+    option = "mitigations=off";
+    assert_false(mitigate_multihit());
+    assert_string_equal(logged, "");
+    signature = 0x506c9;
+    option = "multihit=on";
+    assert_true(mitigate_multihit());
+    assert_string_equal(logged, "mitigations: no large page is executed (iTLB multihit)\n");
+    option = "";
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_of_a_core),
         cmocka_unit_test(no_threads),
         cmocka_unit_test(barrier_on_amd),
+        cmocka_unit_test(multihit_by_the_processor),
+        cmocka_unit_test(multihit_by_option),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "tests/unit/fake_vmx.h"
+#include "vmx/ept.h"
 
 #define PIN_MSRS MSR_IA32_VMX_PINBASED_CTLS, MSR_IA32_VMX_TRUE_PINBASED_CTLS
 #define PROC_MSRS MSR_IA32_VMX_PROCBASED_CTLS, MSR_IA32_VMX_TRUE_PROCBASED_CTLS
@@ -50,6 +51,20 @@ static void good_cpu(void **state)
     assert_int_equal(vmx_caps.revision, 0x12);
     assert_int_equal(vmx_caps.timer_shift, 5);
     assert_true(vmx_caps.timer_saved);
+}
+
+/* CPUs with the erratum of executable large pages. */
+static void large_pages_are_not_executed(void **state)
+{
+    (void)state;
+    assert_int_equal(vmx_probe(), 0);
+    assert_true(ept_nested_format()->leaf(0, 2, PT_R | PT_X, PT_WB) & BIT(2));
+    fake_vmx.multihit = true;
+    assert_int_equal(vmx_probe(), 0);
+    assert_false(ept_nested_format()->leaf(0, 2, PT_R | PT_X, PT_WB) & BIT(2));
+    assert_true(ept_nested_format()->leaf(0, 1, PT_R | PT_X, PT_WB) & BIT(2));
+    fake_vmx.multihit = false;
+    assert_int_equal(vmx_probe(), 0);
 }
 
 /* An exit that nobody asked for costs; one that is missing is a hole. */
@@ -245,6 +260,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(good_cpu, setup),
+        cmocka_unit_test_setup(large_pages_are_not_executed, setup),
         cmocka_unit_test_setup(exactly_what_is_wanted, setup),
         cmocka_unit_test_setup(old_cpu_without_true_controls, setup),
         cmocka_unit_test_setup(missing_controls_are_named, setup),
