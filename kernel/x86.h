@@ -94,13 +94,6 @@ static inline void x86_invlpg(uint64_t address)
     __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");
 }
 
-static inline uint64_t x86_read_rflags(void)
-{
-    uint64_t value;
-    __asm__ volatile("pushfq; popq %0" : "=r"(value) : : "memory");
-    return value;
-}
-
 static inline void x86_lgdt(const struct x86_table_reg *reg)
 {
     __asm__ volatile("lgdt %0" : : "m"(*reg));
@@ -186,16 +179,13 @@ X86_DEFINE_REG(cr0, "cr0")
 X86_DEFINE_REG(cr2, "cr2")
 X86_DEFINE_REG(cr3, "cr3")
 X86_DEFINE_REG(cr4, "cr4")
-X86_DEFINE_REG(cr8, "cr8")
 X86_DEFINE_REG(dr0, "dr0")
 X86_DEFINE_REG(dr1, "dr1")
 X86_DEFINE_REG(dr2, "dr2")
 X86_DEFINE_REG(dr3, "dr3")
 X86_DEFINE_REG(dr6, "dr6")
-X86_DEFINE_REG(dr7, "dr7")
 
 X86_DEFINE_IO(8, uint8_t, "b")
-X86_DEFINE_IO(16, uint16_t, "w")
 X86_DEFINE_IO(32, uint32_t, "l")
 
 static inline void x86_cli(void)
@@ -255,28 +245,6 @@ static inline void x86_copy(void *to, const void *from, size_t size)
 
     __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(quads) : : "memory");
     __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(rest) : : "memory");
-}
-
-#define X86_DEFINE_SELECTOR(name)                                                                  \
-    static inline uint16_t x86_read_##name(void)                                                   \
-    {                                                                                              \
-        uint16_t value;                                                                            \
-        __asm__ volatile("movw %%" #name ", %0" : "=r"(value));                                    \
-        return value;                                                                              \
-    }
-
-X86_DEFINE_SELECTOR(cs)
-X86_DEFINE_SELECTOR(ds)
-X86_DEFINE_SELECTOR(es)
-X86_DEFINE_SELECTOR(ss)
-X86_DEFINE_SELECTOR(fs)
-X86_DEFINE_SELECTOR(gs)
-
-static inline uint16_t x86_read_tr(void)
-{
-    uint16_t value;
-    __asm__ volatile("str %0" : "=r"(value));
-    return value;
 }
 
 static inline void x86_sgdt(struct x86_table_reg *reg)

@@ -76,9 +76,4 @@ static inline void x86_verw(uint16_t selector)
     (void)selector;
 }
 
-static inline uint64_t x86_read_rflags(void)
-{
-    return RFLAGS_FIXED1;
-}
-
 #endif
