@@ -40,6 +40,7 @@ enum exit_kind {
     EXIT_APIC_WRITE,    /* APIC virtualisation: register at `apic_offset` was written */
     EXIT_APIC_EOI,      /* APIC virtualisation: EOI of a level-triggered `vector` */
     EXIT_BUS_LOCK,
+    EXIT_STUCK,         /* for too long nothing could interrupt the guest; state_lost */
     EXIT_ENTRY_FAILED,  /* the guest state was refused; the backend has logged the broken rule */
     EXIT_KINDS
 };
@@ -95,6 +96,7 @@ struct vmexit {
     uint32_t error_code; /* EXCEPTION */
     uint32_t apic_offset;
     uint8_t event;         /* EXCEPTION: enum vevent_type */
+    bool state_lost;       /* STUCK: the guest can't go on */
     uint64_t debug_status; /* EXCEPTION #DB: what DR6 would say */
     union {
         struct exit_io io;

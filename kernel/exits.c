@@ -40,7 +40,8 @@ static enum verdict on_nmi(struct vcpu *v, struct vmexit *exit)
 EXIT_HANDLER(EXIT_NMI, on_nmi);
 
 /* Debug traps come before the preemption timer and before interrupts (SDM 3C, "VMX-Preemption
- * Timer"): deliveries that cause the next would keep both off for good. */
+ * Timer"), an injected event before both: deliveries that cause the next would keep these off for
+ * good. */
 static void let_others_in(struct vcpu *v)
 {
     x86_sti_nop_cli();
@@ -193,6 +194,18 @@ static enum verdict on_bus_lock(struct vcpu *v, struct vmexit *exit)
     return VERDICT_RETRY;
 }
 EXIT_HANDLER(EXIT_BUS_LOCK, on_bus_lock);
+
+/* An instruction or a delivery in microcode that does not end begins anew. */
+static enum verdict on_stuck(struct vcpu *v, struct vmexit *exit)
+{
+    if (exit->state_lost) {
+        vm_fail(v->vm, v, "nothing could interrupt it, and the processor lost its state");
+        return VERDICT_STOP;
+    }
+    let_others_in(v);
+    return VERDICT_RETRY;
+}
+EXIT_HANDLER(EXIT_STUCK, on_stuck);
 
 static enum verdict on_entry_failed(struct vcpu *v, struct vmexit *exit)
 {

@@ -61,6 +61,8 @@ static const struct control controls[] = {
     { PROC2, USED, PROC2_WBINVD, "WBINVD exiting" },
     /* a guest that locks the bus slows everybody: at least it is counted */
     { PROC2, USED, PROC2_BUS_LOCK, "bus-lock detection" },
+    /* a guest may keep the processor from the next instruction, where nothing can interrupt it */
+    { PROC2, USED, PROC2_NOTIFY, "notify exiting" },
     { PROC, APICV, PROC_TPR_SHADOW, "TPR shadow" },
     { PROC2, APICV, PROC2_X2APIC_MODE, "virtualize x2APIC mode" },
     { PROC2, APICV, PROC2_APIC_REGISTERS, "APIC-register virtualization" },

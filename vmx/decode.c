@@ -111,6 +111,13 @@ static void fill_cr(struct vcpu *v, struct vmexit *exit)
     };
 }
 
+/* An IRET that did not finish has ended the blocking by NMI. */
+static void see_nmi_unblocking(struct vcpu *v, uint64_t qualification)
+{
+    if ((qualification & EPTQ_NMI_UNBLOCKING) && !v->event.type)
+        set_nmi_blocking(true);
+}
+
 static void fill_memory(struct vcpu *v, struct vmexit *exit)
 {
     uint64_t q = vmcs_read(VMCS_EXIT_QUALIFICATION);
@@ -119,8 +126,15 @@ static void fill_memory(struct vcpu *v, struct vmexit *exit)
     exit->memory.write = q & EPTQ_WRITE;
     exit->memory.fetch = q & EPTQ_FETCH;
     exit->memory.page_walk = (q & (EPTQ_LINEAR_VALID | EPTQ_NOT_PAGE_WALK)) == EPTQ_LINEAR_VALID;
-    if ((q & EPTQ_NMI_UNBLOCKING) && !v->event.type)
-        set_nmi_blocking(true);
+    see_nmi_unblocking(v, q);
+}
+
+static void fill_notify(struct vcpu *v, struct vmexit *exit)
+{
+    uint64_t q = vmcs_read(VMCS_EXIT_QUALIFICATION);
+
+    exit->state_lost = q & NOTIFYQ_CONTEXT_INVALID;
+    see_nmi_unblocking(v, q);
 }
 
 static void fill_misconfig(struct vcpu *v, struct vmexit *exit)
@@ -225,7 +239,7 @@ const struct vmx_row vmx_rows[VMX_EXIT_REASONS] = {
     ROW(ENQCMD, EXIT_UNKNOWN, ROW_DISABLED, NULL),
     ROW(ENQCMDS, EXIT_UNKNOWN, ROW_DISABLED, NULL),
     ROW(BUS_LOCK, EXIT_BUS_LOCK, ROW_DELIVERY, NULL),
-    ROW(NOTIFY, EXIT_UNKNOWN, ROW_DELIVERY | ROW_DISABLED, NULL),
+    ROW(NOTIFY, EXIT_STUCK, ROW_DELIVERY, fill_notify),
     ROW(SEAMCALL, EXIT_UNDEFINED, ROW_INSN, NULL),
     ROW(TDCALL, EXIT_UNDEFINED, ROW_INSN, NULL),
 };

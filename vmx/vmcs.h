@@ -33,7 +33,7 @@
     X(EXIT_CONTROLS, 0x400c) X(EXIT_MSR_STORE_COUNT, 0x400e) X(EXIT_MSR_LOAD_COUNT, 0x4010)        \
     X(ENTRY_CONTROLS, 0x4012) X(ENTRY_MSR_LOAD_COUNT, 0x4014) X(ENTRY_INTR_INFO, 0x4016)           \
     X(ENTRY_ERROR_CODE, 0x4018) X(ENTRY_INSN_LENGTH, 0x401a) X(TPR_THRESHOLD, 0x401c)              \
-    X(PROC_CONTROLS2, 0x401e) X(PLE_GAP, 0x4020) X(PLE_WINDOW, 0x4022)                             \
+    X(PROC_CONTROLS2, 0x401e) X(PLE_GAP, 0x4020) X(PLE_WINDOW, 0x4022) X(NOTIFY_WINDOW, 0x4024)    \
     X(INSN_ERROR, 0x4400) X(EXIT_REASON, 0x4402) X(EXIT_INTR_INFO, 0x4404)                         \
     X(EXIT_INTR_ERROR, 0x4406) X(IDT_VECTORING_INFO, 0x4408) X(IDT_VECTORING_ERROR, 0x440a)        \
     X(EXIT_INSN_LENGTH, 0x440c) X(EXIT_INSN_INFO, 0x440e)                                          \
@@ -172,7 +172,10 @@ enum activity {
 #define EPTQ_FETCH BIT(2)
 #define EPTQ_LINEAR_VALID BIT(7)
 #define EPTQ_NOT_PAGE_WALK BIT(8)
-#define EPTQ_NMI_UNBLOCKING BIT(12)
+#define EPTQ_NMI_UNBLOCKING BIT(12) /* notify exits have it, too */
+
+/* Exit qualification for notify exits (SDM 3C, "Basic VM-Exit Information") */
+#define NOTIFYQ_CONTEXT_INVALID BIT(0)
 
 /* Extended-page-table pointer */
 #define EPTP_WB 6u

@@ -193,6 +193,22 @@ static void what_stops_a_vm(void **state)
     }
 }
 
+/* A delivery in microcode that does not end starts anew, and others get their turn before it. */
+static void stuck(void **state)
+{
+    struct vmexit exit = { .kind = EXIT_STUCK };
+
+    (void)state;
+    v->slice_end = 0;
+    assert_int_equal(fake_handle(&exit), VERDICT_RETRY);
+    assert_int_equal(fake.failures, 0);
+    assert_true(v->requests & VCPU_REQ_YIELD);
+    exit.state_lost = true;
+    assert_int_equal(fake_handle(&exit), VERDICT_STOP);
+    assert_int_equal(fake.failures, 1);
+    assert_non_null(strstr(fake.reason, "lost its state"));
+}
+
 static void of_the_host(void **state)
 {
     struct vmexit exit = { .kind = EXIT_INTERRUPT, .vector = 0xf0 };
@@ -219,6 +235,7 @@ int main(void)
         cmocka_unit_test_setup(xsetbv, setup),
         cmocka_unit_test_setup(exceptions_go_back, setup),
         cmocka_unit_test_setup(what_stops_a_vm, setup),
+        cmocka_unit_test_setup(stuck, setup),
         cmocka_unit_test_setup(of_the_host, setup),
     };
 

@@ -135,7 +135,7 @@ static void missing_comforts_are_fine(void **state)
 {
     (void)state;
     fake_vmx_forbid(PROC2_MSRS, PROC2_VPID | PROC2_RDTSCP | PROC2_INVPCID | PROC2_XSAVES |
-                                    PROC2_WBINVD | PROC2_BUS_LOCK);
+                                    PROC2_WBINVD | PROC2_BUS_LOCK | PROC2_NOTIFY);
     fake_vmx_forbid(EXIT_MSRS, EXITC_SAVE_PREEMPTION_TIMER);
     fake_vmx_create();
     assert_false(vmx_caps.timer_saved);
@@ -197,6 +197,8 @@ static void vmcs_contents(void **state)
     assert_int_equal(fake_vmx.vmcs[VMCS_CR0_MASK], CR0_NE | CR0_NW | CR0_CD);
     assert_int_not_equal(fake_vmx.vmcs[VMCS_VPID], 0);
     assert_int_equal(fake_vmx.vmcs[VMCS_XSS_EXITING], ~0ull);
+    assert_true(fake_vmx.vmcs[VMCS_PROC_CONTROLS2] & PROC2_NOTIFY);
+    assert_true(fake_vmx.vmcs[VMCS_PROC_CONTROLS2] & PROC2_BUS_LOCK);
     assert_int_equal(fake_vmx.invvpid_vpid, fake_vmx.vmcs[VMCS_VPID]);
 }
 

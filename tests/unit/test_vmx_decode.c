@@ -25,6 +25,7 @@ static void kinds(void **state)
         OTHER(EXTERNAL_INTERRUPT, INTERRUPT), OTHER(TRIPLE_FAULT, TRIPLE_FAULT), OTHER(INIT, NONE),
         OTHER(SIPI, UNKNOWN), OTHER(IRQ_WINDOW, IRQ_WINDOW), OTHER(NMI_WINDOW, NMI_WINDOW),
         OTHER(TASK_SWITCH, TASK_SWITCH), OTHER(EPT_VIOLATION, MEMORY), OTHER(BUS_LOCK, BUS_LOCK),
+        OTHER(NOTIFY, STUCK),
         OTHER(PREEMPTION_TIMER, TIMER), OTHER(VIRTUAL_EOI, APIC_EOI), OTHER(APIC_WRITE, APIC_WRITE),
         OTHER(RDTSC, UNKNOWN), OTHER(DR, UNKNOWN), OTHER(INVLPG, UNKNOWN), OTHER(MTF, UNKNOWN),
     };
@@ -154,6 +155,29 @@ static void exceptions(void **state)
     assert_int_equal(last.vector, 0xf2);
 }
 
+/* SDM 3C, "Basic VM-Exit Information": for too long no event could come. */
+static void notify(void **state)
+{
+    (void)state;
+    assert_true(vmx_exit_enabled(VMX_EXIT_NOTIFY));
+    exit_with(VMX_EXIT_NOTIFY, 0);
+    assert_false(last.state_lost);
+    assert_int_equal(get(VMCS_GUEST_INTERRUPTIBILITY), 0);
+    exit_with(VMX_EXIT_NOTIFY, NOTIFYQ_CONTEXT_INVALID);
+    assert_true(last.state_lost);
+    /* in an IRET from an NMI */
+    exit_with(VMX_EXIT_NOTIFY, EPTQ_NMI_UNBLOCKING);
+    assert_int_equal(get(VMCS_GUEST_INTERRUPTIBILITY), BLOCKING_NMI);
+    assert_false(last.state_lost);
+    /* in the delivery of #AC, which starts anew */
+    put(VMCS_IDT_VECTORING_INFO, EVENT(INTR_TYPE_EXCEPTION, VECTOR_AC) | INTR_ERROR_CODE);
+    put(VMCS_IDT_VECTORING_ERROR, 0);
+    exit_with(VMX_EXIT_NOTIFY, 0);
+    assert_int_equal(v->event.type, VEVENT_EXCEPTION);
+    assert_int_equal(v->event.vector, VECTOR_AC);
+    assert_true(v->event.has_error_code);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -165,6 +189,7 @@ int main(void)
         cmocka_unit_test_setup(cr, setup),
         cmocka_unit_test_setup(memory, setup),
         cmocka_unit_test_setup(exceptions, setup),
+        cmocka_unit_test_setup(notify, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
