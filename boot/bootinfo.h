@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #define BOOTINFO_MAGIC 0x4e4f494c4c554dull /* "MULLION" */
-#define BOOTINFO_VERSION 2
+#define BOOTINFO_VERSION 3
 
 #define BOOT_NAME_MAX 32     /* VM name with its final NUL */
 #define BOOT_RANGES_MAX 16   /* of a VM's guest-physical space */
@@ -118,6 +118,7 @@ struct boot_vm {
     uint32_t restart;    /* enum boot_restart */
     uint32_t backing;    /* enum boot_backing */
     uint32_t apicv;      /* enum boot_switch: APIC virtualisation */
+    uint32_t host_figures; /* 1: hypercalls tell it figures of the whole machine */
     uint32_t autostart;  /* 0: defined only, started by the monitor */
     uint32_t vcpu_count;
     uint32_t exclusive;  /* 1: cpus[] names a physical CPU for each vCPU, by index into bootinfo */

@@ -91,12 +91,18 @@ static int read_apicv(struct reader *r, struct manifest_vm *entry, const struct 
     return read_word(r, key, value, words, BOOT_AUTO, &entry->vm.apicv);
 }
 
+static const char *const truth_words[] = {"false", "true", NULL};
+
 static int read_autostart(struct reader *r, struct manifest_vm *entry, const struct key *key,
                           const yaml_node_t *value)
 {
-    static const char *const words[] = {"false", "true", NULL};
+    return read_word(r, key, value, truth_words, 0, &entry->vm.autostart);
+}
 
-    return read_word(r, key, value, words, 0, &entry->vm.autostart);
+static int read_host_figures(struct reader *r, struct manifest_vm *entry, const struct key *key,
+                             const yaml_node_t *value)
+{
+    return read_word(r, key, value, truth_words, 0, &entry->vm.host_figures);
 }
 
 static int read_memory(struct reader *r, struct manifest_vm *entry, const struct key *key,
@@ -244,6 +250,7 @@ static const struct key vm_keys[] = {
     {"backing", false, 0, "eager, demand-4k or demand-2m", read_backing},
     {"apicv", false, 0, "auto, on or off", read_apicv},
     {"autostart", false, 0, "true or false", read_autostart},
+    {"host_figures", false, 0, "true or false", read_host_figures},
     {"course_leaves", false, 0, "a table of CPUID leaves", manifest_read_course_leaves},
 };
 _Static_assert(ARRAY_SIZE(vm_keys) <= KEYS_MAX, "reader_mapping's result must fit");

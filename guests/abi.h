@@ -13,8 +13,11 @@
 #define MULLION_CPUID_BASE 0x40000100u      /* EBX, ECX, EDX: "MullionMulli" */
 #define MULLION_CPUID_FEATURES 0x40000101u  /* EAX: ABI version; EBX: feature bits */
 #define MULLION_ABI_VERSION 1u
-#define MULLION_FEATURE_EXIT_COUNTS (1u << 0) /* MULLION_HC_EXITS, MULLION_HC_COST */
+#define MULLION_FEATURE_EXIT_COUNTS (1u << 0)  /* MULLION_HC_EXITS */
+#define MULLION_FEATURE_HOST_FIGURES (1u << 1) /* MULLION_HC_COST, MULLION_HC_FIGURE: a VM with
+                                                  `host_figures` in its manifest */
 
+#define MULLION_ERROR_DENIED (-1)   /* the manifest does not give this VM the right */
 #define MULLION_ERROR_INVALID (-22) /* an argument has no meaning */
 #define MULLION_ERROR_UNKNOWN (-38) /* there is no such hypercall */
 

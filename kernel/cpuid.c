@@ -178,6 +178,7 @@ static void add_hypervisor_leaves(struct cpuid_table *t, const struct vm *vm)
 {
     /* the processor takes an EOI without an exit, and without looking at the guest's flag */
     uint32_t pv_eoi = vm->apicv ? 0 : KVM_FEATURE_PV_EOI;
+    uint32_t ours = vm->config->host_figures ? MULLION_FEATURE_HOST_FIGURES : 0;
 
     /* Linux looks for KVM's signature here, and uses exactly what the feature word offers */
     add_row(t, CPUID_HYPERVISOR, ANY_SUBLEAF,
@@ -189,7 +190,7 @@ static void add_hypervisor_leaves(struct cpuid_table *t, const struct vm *vm)
     add_row(t, MULLION_CPUID_BASE, ANY_SUBLEAF, /* "MullionMulli" */
             (struct cpuid_regs){ MULLION_CPUID_FEATURES, 0x6c6c754d, 0x4d6e6f69, 0x696c6c75 });
     add_row(t, MULLION_CPUID_FEATURES, ANY_SUBLEAF,
-            (struct cpuid_regs){ MULLION_ABI_VERSION, MULLION_FEATURE_EXIT_COUNTS, 0, 0 });
+            (struct cpuid_regs){ MULLION_ABI_VERSION, MULLION_FEATURE_EXIT_COUNTS | ours, 0, 0 });
     add_row(t, NO_LEAF, ANY_SUBLEAF, (struct cpuid_regs){ 0 });
 }
 

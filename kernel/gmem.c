@@ -7,7 +7,6 @@
 #include "kernel/gmem.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "kernel/lock.h"
 #include "kernel/log.h"
@@ -236,8 +235,6 @@ void *gmem_page(struct vm *vm, gpa_t gpa)
     return hpa == PAGE_NONE ? NULL : page_ptr(hpa);
 }
 
-enum copy_kind { COPY_READ, COPY_WRITE, COPY_ZERO };
-
 static size_t in_page(gpa_t gpa, size_t left)
 {
     return MIN(left, (size_t)(PAGE_SIZE - (gpa & (PAGE_SIZE - 1))));
@@ -256,7 +253,7 @@ static bool range_ok(struct vm *vm, gpa_t gpa, size_t size)
     return true;
 }
 
-static int copy(struct vm *vm, gpa_t gpa, void *buffer, size_t size, enum copy_kind kind)
+static int copy(struct vm *vm, gpa_t gpa, void *buffer, size_t size, bool write)
 {
     uint8_t *bytes = buffer;
 
@@ -268,12 +265,10 @@ static int copy(struct vm *vm, gpa_t gpa, void *buffer, size_t size, enum copy_k
 
         if (!page)
             return -EFAULT;
-        if (kind == COPY_READ)
-            x86_copy(bytes + done, page, length);
-        else if (kind == COPY_WRITE)
+        if (write)
             x86_copy(page, bytes + done, length);
         else
-            memset(page, 0, length);
+            x86_copy(bytes + done, page, length);
         done += length;
     }
     return 0;
@@ -281,15 +276,10 @@ static int copy(struct vm *vm, gpa_t gpa, void *buffer, size_t size, enum copy_k
 
 int gmem_read(struct vm *vm, gpa_t gpa, void *to, size_t size)
 {
-    return copy(vm, gpa, to, size, COPY_READ);
+    return copy(vm, gpa, to, size, false);
 }
 
 int gmem_write(struct vm *vm, gpa_t gpa, const void *from, size_t size)
 {
-    return copy(vm, gpa, (void *)(uintptr_t)from, size, COPY_WRITE);
-}
-
-int gmem_zero(struct vm *vm, gpa_t gpa, size_t size)
-{
-    return copy(vm, gpa, NULL, size, COPY_ZERO);
+    return copy(vm, gpa, (void *)(uintptr_t)from, size, true);
 }

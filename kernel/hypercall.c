@@ -60,9 +60,16 @@ static int64_t exits(struct vcpu *v)
 }
 HYPERCALL(MULLION_HC_EXITS, exits);
 
+/* What these say is the whole machine's, other VMs included. */
+static bool may_see_host(const struct vcpu *v)
+{
+    return v->vm->config->host_figures;
+}
+
 static int64_t cost(struct vcpu *v)
 {
-    (void)v;
+    if (!may_see_host(v))
+        return MULLION_ERROR_DENIED;
     switch (v->gpr[RBX]) {
     case MULLION_COST_CONTROL_ACCESSES:
         return (int64_t)this_cpu()->control_accesses;
@@ -92,6 +99,8 @@ HYPERCALL(MULLION_HC_PUTC, put_character);
 
 static int64_t figure(struct vcpu *v)
 {
+    if (!may_see_host(v))
+        return MULLION_ERROR_DENIED;
     switch (v->gpr[RBX]) {
     case MULLION_FIGURE_START_TICKS:
         return (int64_t)v->vm->create_ticks;

@@ -93,6 +93,5 @@ void vdev_screen_attach(struct vdev *dev,
 /* Guest memory, checked copies: 0 or -EFAULT (part outside RAM; nothing is copied then). */
 int gmem_read(struct vm *vm, gpa_t gpa, void *to, size_t size);
 int gmem_write(struct vm *vm, gpa_t gpa, const void *from, size_t size);
-int gmem_zero(struct vm *vm, gpa_t gpa, size_t size);
 
 #endif

@@ -158,8 +158,9 @@ def seconds_to_shell(emu, out):
 
 
 def flat(name, mode="", memory="64M", **more):
-    return {"name": name, "kind": "flat", "cpus": 1, "memory": memory,
-            "kernel": str(ROOT / "build/guests/bench.bin"), "cmdline": mode, **more}  # fmt: skip
+    vm = {"name": name, "kind": "flat", "cpus": 1, "memory": memory}
+    vm.update(kernel=str(ROOT / "build/guests/bench.bin"), cmdline=mode, host_figures=True, **more)
+    return vm
 
 
 def lines(text, kind):

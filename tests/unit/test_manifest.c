@@ -23,6 +23,7 @@ static void all_keys(void **state)
            "    backing: demand-2m\n"
            "    apicv: on\n"
            "    autostart: false\n"
+           "    host_figures: true\n"
            "    course_leaves: {total_exits: 0x4fffffff, total_cycles: 0x4FFFFFFE,\n"
            "                    cycles_by_reason: 0x40000200}\n"
            "  - {name: student, kind: multiboot, cpus: 1, memory: 65536K, kernel: k.elf,\n"
@@ -42,6 +43,7 @@ static void all_keys(void **state)
     assert_int_equal(vm->backing, BOOT_BACKING_DEMAND_2M);
     assert_int_equal(vm->apicv, BOOT_ON);
     assert_int_equal(vm->autostart, 0);
+    assert_int_equal(vm->host_figures, 1);
     assert_int_equal(vm->course.total_exits, 0x4fffffff);
     assert_int_equal(vm->course.total_cycles, 0x4ffffffe);
     assert_int_equal(vm->course.exits_by_reason, 0);
@@ -61,6 +63,7 @@ static void defaults(void **state)
     (void)state;
     accept(HEAD FLAT);
     assert_int_equal(vm->autostart, 1);
+    assert_int_equal(vm->host_figures, 0); /* default deny */
     assert_int_equal(vm->restart, BOOT_RESTART_NEVER);
     assert_int_equal(vm->backing, BOOT_BACKING_EAGER);
     assert_int_equal(vm->apicv, BOOT_AUTO);

@@ -72,6 +72,7 @@ static void wrong_values(void **state)
         {HEAD FLAT "    backing: lazy\n", 8, 14, "backing: expected eager"},
         {HEAD FLAT "    apicv: true\n", 8, 12, "apicv: expected auto, on or off"},
         {HEAD FLAT "    autostart: yes\n", 8, 16, "autostart: expected true or false"},
+        {HEAD FLAT "    host_figures: 1\n", 8, 19, "host_figures: expected true or false"},
         {HEAD FLAT "    autostart: 'true'\n", 8, 16, "autostart: expected true or false"},
         {HEAD FLAT "    cmdline:\n", 8, 13, "cmdline: expected one line"},
         {HEAD FLAT "    cmdline: \"a\\nb\"\n", 8, 14, "cmdline: expected one line"},

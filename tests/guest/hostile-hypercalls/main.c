@@ -39,8 +39,14 @@ int guest_main(const struct mullion_flat_info *info)
     }
     guest_check_equal(garbage(MULLION_HC_BASE - 1), MULLION_ERROR_UNKNOWN);
     guest_check_equal(garbage(MULLION_HC_BASE + KNOWN), MULLION_ERROR_UNKNOWN);
-    guest_check_equal(garbage(MULLION_HC_COST), MULLION_ERROR_INVALID);
-    guest_check_equal(garbage(MULLION_HC_FIGURE), MULLION_ERROR_INVALID);
+    guest_check_equal(garbage(MULLION_HC_COST), MULLION_ERROR_DENIED);
+    guest_check_equal(garbage(MULLION_HC_FIGURE), MULLION_ERROR_DENIED);
+    /* nor with arguments that have a meaning: the manifest does not say host_figures */
+    guest_check_equal(cpuid(MULLION_CPUID_FEATURES, 0).ebx & MULLION_FEATURE_HOST_FIGURES, 0);
+    guest_check_equal(guest_hypercall(MULLION_HC_COST, MULLION_COST_HOST_MSRS, 0),
+                      MULLION_ERROR_DENIED);
+    guest_check_equal(guest_hypercall(MULLION_HC_FIGURE, MULLION_FIGURE_FREE_PAGES, 0),
+                      MULLION_ERROR_DENIED);
     for (unsigned i = 0; i < KNOWN; i++)
         guest_check_equal(guest_catch_user(vmcall_as_user, NULL, NULL), VECTOR_UD);
     guest_printf("%lu hypercalls\n", calls);

@@ -33,6 +33,7 @@ static void check_counters(void)
 int guest_main(const struct mullion_flat_info *info)
 {
     (void)info;
+    guest_check(cpuid(MULLION_CPUID_FEATURES, 0).ebx & MULLION_FEATURE_HOST_FIGURES);
     check_counters();
     for (uint32_t number = 0; number <= KVM_HC_SEND_IPI + 10; number++)
         guest_check_equal(guest_hypercall(number, 0, 0), MULLION_ERROR_UNKNOWN);
