@@ -33,13 +33,17 @@
 /* VBMI, UMIP, VBMI2, GFNI, VAES, VPCLMULQDQ, VNNI, BITALG, VPOPCNTDQ, RDPID. Out: PKU, WAITPKG,
  * LA57, CET, TME, KL, ENQCMD, PKS. */
 #define LEAF7_ECX 0x00405f46u
-/* 4VNNIW, 4FMAPS, FSRM; no speculation MSRs: they are not switched */
-#define LEAF7_EDX 0x0000001cu
+/* 4VNNIW, 4FMAPS, FSRM, MD_CLEAR; IBRS_IBPB, STIBP, L1D_FLUSH, ARCH_CAPABILITIES, SSBD:
+ * kernel/speculation.c */
+#define LEAF7_EDX 0xbc00041cu
 #define LEAF13_1_EAX 0x7u     /* XSAVEOPT, XSAVEC, XGETBV(1); XSAVES only with IA32_XSS */
 #define LEAF13_1_XSAVES 0x8u
 #define EXT1_ECX 0x00000121u  /* LAHF, ABM, PREFETCHW */
 #define EXT1_EDX 0x2c100800u  /* SYSCALL, NX, 1G pages, RDTSCP, long mode */
 #define EXT1_EDX_RDTSCP (1u << 27)
+/* IBPB, IBRS, STIBP, IBRS and STIBP always on or preferred, SSBD, SSB_NO, BTC_NO, IBPB_RET: AMD's.
+ * Out: VIRT_SSBD, PSFD. */
+#define EXT8_EBX 0x650fd000u
 #define EXT7_EDX 0x00000100u  /* invariant TSC */
 #define LEAF4_EAX 0x000003ffu /* type, level, flags; no sharing between vCPUs is told */
 #define LEAF6_EAX 0x00000004u /* ARAT: the virtual timer never stops */
@@ -84,7 +88,7 @@ static const struct rule rules[] = {
     { 0x80000005, ANY_SUBLEAF, { ALL, ALL, ALL, ALL }, PLAIN }, /* caches */
     { 0x80000006, ANY_SUBLEAF, { ALL, ALL, ALL, ALL }, PLAIN },
     { 0x80000007, ANY_SUBLEAF, { 0, 0, 0, EXT7_EDX }, PLAIN },
-    { 0x80000008, ANY_SUBLEAF, { 0xffff, 0, 0, 0 }, SIZES },
+    { 0x80000008, ANY_SUBLEAF, { 0xffff, EXT8_EBX, 0, 0 }, SIZES },
 };
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "kernel/log.h"
 #include "kernel/page.h"
+#include "kernel/speculation.h"
 #include "kernel/vcpu.h"
 #include "kernel/vm.h"
 #include "kernel/x86.h"
@@ -102,6 +103,7 @@ void guest_state_load(struct vcpu *v)
     const struct guest_state *s = v->switched;
 
     load_fpu(v);
+    speculation_load(v);
     if (backend->features() & VFEATURE_RDTSCP)
         x86_wrmsr(MSR_IA32_TSC_AUX, s->tsc_aux);
     x86_write_dr0(s->dr[0]);
@@ -124,6 +126,7 @@ void guest_state_put(struct vcpu *v)
 
     guest_state_see_xcr0(v);
     put_fpu(v);
+    speculation_put(v);
     if (backend->features() & VFEATURE_RDTSCP)
         s->tsc_aux = x86_rdmsr(MSR_IA32_TSC_AUX);
     s->dr[0] = x86_read_dr0();

@@ -18,6 +18,7 @@
 #include "kernel/rtc.h"
 #include "kernel/sched.h"
 #include "kernel/smp.h"
+#include "kernel/speculation.h"
 #include "kernel/time.h"
 #include "kernel/trap.h"
 #include "kernel/tsc_sync.h"
@@ -43,6 +44,7 @@ static void print_banner(const struct bootinfo *boot)
 static void start_virtualisation(void)
 {
     mitigate_init();
+    speculation_init();
     exit_init();
     hypercall_init();
     if (backend_select() || backend_start())

@@ -62,22 +62,24 @@ static const struct barrier barriers[] = {
 };
 static bool chosen[ARRAY_SIZE(barriers)];
 
-static uint32_t leaf7_edx(void)
+uint32_t mitigate_leaf7_edx(void)
 {
     return x86_cpuid(CPUID_VENDOR, 0).eax >= CPUID_EXT_FEATURES
                ? x86_cpuid(CPUID_EXT_FEATURES, 0).edx
                : 0;
 }
 
-static uint64_t arch_capabilities(uint32_t edx7)
+uint64_t mitigate_capabilities(void)
 {
-    return edx7 & CPUID_7_EDX_ARCH_CAPABILITIES ? x86_rdmsr(MSR_IA32_ARCH_CAPABILITIES) : 0;
+    return mitigate_leaf7_edx() & CPUID_7_EDX_ARCH_CAPABILITIES
+               ? x86_rdmsr(MSR_IA32_ARCH_CAPABILITIES)
+               : 0;
 }
 
 void mitigate_init(void)
 {
-    uint32_t edx7 = leaf7_edx();
-    uint64_t capabilities = arch_capabilities(edx7);
+    uint32_t edx7 = mitigate_leaf7_edx();
+    uint64_t capabilities = mitigate_capabilities();
 
     if (option_has("mitigations=off")) {
         log_printf("mitigations: off by boot option\n");
@@ -103,7 +105,7 @@ static bool has_multihit(void)
         if (model == multihit_free[i])
             return false;
     }
-    return !(arch_capabilities(leaf7_edx()) & ARCH_CAP_IF_PSCHANGE_MC_NO);
+    return !(mitigate_capabilities() & ARCH_CAP_IF_PSCHANGE_MC_NO);
 }
 
 bool mitigate_multihit(void)

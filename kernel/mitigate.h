@@ -5,6 +5,10 @@
 
 #include "kernel/types.h"
 
+/* CPUID leaf 7 EDX and IA32_ARCH_CAPABILITIES; 0 where there is none. */
+uint32_t mitigate_leaf7_edx(void);
+uint64_t mitigate_capabilities(void);
+
 /* Chooses what this machine needs (boot option mitigations=off: nothing) and logs it. */
 void mitigate_init(void);
 

@@ -11,6 +11,7 @@
 #include "kernel/page.h"
 #include "kernel/policy.h"
 #include "kernel/pvclock.h"
+#include "kernel/speculation.h"
 #include "kernel/vcpu.h"
 #include "kernel/vm.h"
 
@@ -76,8 +77,11 @@ static const struct msr_row rows[] = {
     { MSR_IA32_TSC, MSR_IA32_TSC, READ_PASS, 0, NULL, write_tsc },
     { MSR_IA32_PLATFORM_ID, MSR_IA32_PLATFORM_ID, VALUE, 0, NULL, NULL },
     { MSR_IA32_APIC_BASE, MSR_IA32_APIC_BASE, HANDLER, 0, intc_read, intc_write },
+    { MSR_IA32_SPEC_CTRL, MSR_IA32_SPEC_CTRL, HANDLER, 0, speculation_read, speculation_write },
     { MSR_IA32_BIOS_SIGN_ID, MSR_IA32_BIOS_SIGN_ID, VALUE, MICROCODE_REVISION, NULL, NULL },
     { MSR_IA32_MTRRCAP, MSR_IA32_MTRRCAP, VALUE, MTRRCAP_VALUE, NULL, NULL },
+    { MSR_IA32_ARCH_CAPABILITIES, MSR_IA32_ARCH_CAPABILITIES, HANDLER, 0, speculation_read,
+      speculation_write },
     /* in the backend's state area: switched by hardware */
     { MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_EIP, PASS, 0, NULL, NULL },
     /* no machine-check banks: errors of the machine are not a guest's */
@@ -172,6 +176,7 @@ int msr_init(struct vcpu *v)
         fill_low_rows();
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
         let_pass(v->vm, &rows[i]);
+    speculation_let_pass(v->vm);
     if (backend->features() & VFEATURE_RDTSCP)
         let_pass(v->vm, &tsc_aux);
     return 0;

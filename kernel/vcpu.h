@@ -155,6 +155,7 @@ struct vcpu {
     struct vcpu_msrs *msrs;    /* kernel/msr.c: MSRs that are kept in software */
     void *switched;    /* struct guest_state; kernel/guest_state.c */
     uint64_t xcr0;
+    uint64_t spec_ctrl;        /* kernel/speculation.c */
     struct cpuid_table *cpuid; /* kernel/cpuid.c */
     struct vcpu_fetched fetched[VCPU_FETCHED]; /* kernel/fetch.c */
 

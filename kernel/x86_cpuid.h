@@ -84,6 +84,7 @@
 #define CPUID_80000008_EBX_IBPB (1u << 12)
 #define CPUID_80000008_EBX_IBRS (1u << 14)
 #define CPUID_80000008_EBX_STIBP (1u << 15)
+#define CPUID_80000008_EBX_SSBD (1u << 24)
 #define CPUID_8000000A_EDX_FLUSH_BY_ASID (1u << 6)
 
 #endif

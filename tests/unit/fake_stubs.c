@@ -17,9 +17,39 @@
 #include "kernel/page.h"
 #include "kernel/policy.h"
 #include "kernel/sched.h"
+#include "kernel/speculation.h"
 #include "kernel/time.h"
 
 #define WEAK __attribute__((weak))
+
+/* A processor without speculation controls. */
+WEAK void speculation_let_pass(struct vm *vm)
+{
+    (void)vm;
+}
+
+WEAK int speculation_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
+{
+    (void)vcpu;
+    (void)msr;
+    (void)value;
+    return -EINVAL;
+}
+
+WEAK int speculation_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
+{
+    return speculation_read(vcpu, msr, &value);
+}
+
+WEAK void speculation_load(const struct vcpu *vcpu)
+{
+    (void)vcpu;
+}
+
+WEAK void speculation_put(struct vcpu *vcpu)
+{
+    (void)vcpu;
+}
 
 /* What kernel/vm*.c offers. */
 WEAK void vm_fail(struct vm *vm, struct vcpu *vcpu, const char *format, ...)
