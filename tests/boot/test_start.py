@@ -60,7 +60,12 @@ def test_broadwell(room):
 @on("vmx")
 @seconds(120)
 def test_sapphire_rapids_has_more(room):
+    """Among it UMWAIT and its kind, which guests do not get."""
     runs_on(room, "sapphire_rapids")
+    files = {"exceptions.bin": ROOT / "build/guests/exceptions.bin"}
+    manifest = MANIFEST.replace("hello", "exceptions")
+    _, result = room.run(manifest, files, cpu_model="sapphire_rapids")
+    assert result["status"] == 0, result
 
 
 @on("vmx")

@@ -140,6 +140,12 @@ RAISE(unaligned, "pushfq; orl $0x40000, (%%rsp); popfq; movl 1(%%rdi), %%eax")
 RAISE(rdpmc, "xorl %%ecx, %%ecx; rdpmc")
 RAISE(monitor, "movq %%rdi, %%rax; xorl %%ecx, %%ecx; xorl %%edx, %%edx; monitor")
 RAISE(mwait, "xorl %%eax, %%eax; xorl %%ecx, %%ecx; mwait")
+/* CPUID does not offer WAITPKG, and these would sleep where we don't notice */
+RAISE(umonitor, "xorl %%eax, %%eax; .byte 0xf3, 0x0f, 0xae, 0xf0")
+RAISE(umwait, "xorl %%eax, %%eax; xorl %%edx, %%edx; .byte 0xf2, 0x0f, 0xae, 0xf0")
+RAISE(tpause, "xorl %%eax, %%eax; xorl %%edx, %%edx; .byte 0x66, 0x0f, 0xae, 0xf0")
+RAISE(wbinvd, "wbinvd")
+RAISE(invd, "invd")
 RAISE(hlt, "hlt")
 RAISE(cpuid_it, "cpuid")
 RAISE(invlpg_it, "invlpg (%%rdi)")
@@ -191,6 +197,33 @@ static void check_plain(void)
     guest_map_page((uint64_t)(uintptr_t)code, true);
 }
 
+static void check_waits(void)
+{
+    void (*const waits[])(void *arg) = { umonitor, umwait, tpause };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(waits); i++) {
+        if (guest_in_qemu_tcg()) /* which takes them for MFENCE */
+            continue;
+        check_vector(waits[i], NULL, VECTOR_UD, 0);
+        guest_check_equal(guest_catch_user(waits[i], NULL, NULL), VECTOR_UD);
+    }
+}
+
+/* Caches are shared: what is in them is neither written back nor lost. */
+static void check_caches(void)
+{
+    static volatile uint64_t data;
+
+    for (uint64_t i = 1; i < 100; i++) {
+        data = i;
+        /* QEMU gives INVD the exit code of WBINVD, so that the hypervisor finds another opcode */
+        check_vector(i % 2 && !guest_in_qemu_tcg() ? invd : wbinvd, NULL, GUEST_NO_FAULT, 0);
+        guest_check_equal(data, i);
+    }
+    guest_check_equal(guest_catch_user(invd, NULL, NULL), VECTOR_GP);
+    guest_check_equal(guest_catch_user(wbinvd, NULL, NULL), VECTOR_GP);
+}
+
 static void check_user(void)
 {
     static uint64_t data[2];
@@ -229,6 +262,8 @@ int guest_main(const struct mullion_flat_info *info)
     guest_x2apic_on();
     check_plain();
     check_user();
+    check_waits();
+    check_caches();
     check_double_fault();
     guest_on_vector(VECTOR_DB, on_debug);
     check_single_step();
