@@ -28,20 +28,25 @@ SECTOR = 512
 START = 2048  # first sector of the partition
 MIN_CLUSTERS = 65525  # of a FAT32 file system, as UEFI and everyone else tells FAT16 from FAT32
 SLACK = 4 << 20  # room for the log that the loader keeps there
+PATH_KEYS = ("kernel", "initrd", "modules")
+PROPERTIES = re.compile(r"([&!]\S*\s+)*")  # an anchor, a tag: they stand before a value
 OURS = ("kernel.elf", "manifest.yaml", "options.txt")  # names that are taken in \mullion
 
 
-def path_nodes(node, inside=False):
-    """The scalars of the manifest that name files."""
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            named = getattr(key, "value", None) in ("kernel", "initrd", "modules")
-            yield from path_nodes(value, named)
-    elif isinstance(node, yaml.SequenceNode):
-        for value in node.value:
-            yield from path_nodes(value, inside)
-    elif inside and isinstance(node, yaml.ScalarNode):
-        yield node
+def entries(node):
+    return node.value if isinstance(node, yaml.MappingNode) else []
+
+
+def items(node):
+    return node.value if isinstance(node, yaml.SequenceNode) else [node]
+
+
+def path_nodes(root):
+    """The scalars that name files, each once. Nowhere else: aliases may make the rest endless."""
+    lists = [value for key, value in entries(root) if key.value == "vms"]
+    found = {id(node): node for vms in lists for vm in items(vms) for key, value in entries(vm)
+             if key.value in PATH_KEYS for node in items(value)}  # fmt: skip
+    return [node for node in found.values() if isinstance(node, yaml.ScalarNode)]
 
 
 def esp_path(path):
@@ -61,21 +66,23 @@ def place_files(text, folder):
     A path that would land on another file's place gets one of its own; lines stay where they are.
     """
     try:
-        nodes = list(path_nodes(yaml.compose(text, Loader=yaml.SafeLoader)))
-    except yaml.YAMLError:
+        nodes = path_nodes(yaml.compose(text, Loader=yaml.SafeLoader))
+    except (yaml.YAMLError, RecursionError):
         return text, {}, []
     files, taken, complaints, edits = {}, {name: None for name in OURS}, [], []
     for node in nodes:
         source = folder / node.value
         where = f"line {node.start_mark.line + 1}"
-        if not node.value or node.value.startswith("/") or not source.is_file():
+        if not node.value or node.value.startswith("/") or not os.path.isfile(source):
             complaints.append(f"{where}: no file '{node.value}' beside the manifest")
             continue
         place = esp_path(node.value)
         if taken.setdefault(place.lower(), source.resolve()) != source.resolve():
             name = re.sub(r"[^A-Za-z0-9._-]", "_", source.name)
             place = f"files/{len(files)}-{name}"
-            edits.append((node.start_mark.index, node.end_mark.index, place))
+            start, end = node.start_mark.index, node.end_mark.index
+            start = PROPERTIES.match(text, start).end()
+            edits.append((start, end, place))
         files[place] = source
     for start, end, place in reversed(edits):
         text = text[:start] + place + text[end:]
@@ -116,7 +123,7 @@ def copy_all(out, files):
     folders = {str(parent) for place in files for parent in Path(place).parents} - {"."}
     mtool("mmd", out, *(f"::/{folder}" for folder in sorted(folders)))
     for place, source in files.items():
-        mtool("mcopy", out, "-Q", source, f"::/{place}")
+        mtool("mcopy", out, "-Q", Path(source).absolute(), f"::/{place}")
 
 
 def build(manifest, out, options="", kernel=KERNEL):

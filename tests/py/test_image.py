@@ -47,6 +47,29 @@ class ImageTest(unittest.TestCase):
         self.assertEqual(text, "vms:\n  - modules: [up.txt, files/1-up.txt]\n")
         self.assertEqual(list(files), ["up.txt", "files/1-up.txt"])
 
+    def test_file_names_that_hosts_dislike(self):
+        (self.folder / "-x").write_text("like an option")
+        names = "n" * 5000 + ', "a\\0b"'
+        manifest = f"vms:\n  - {{kernel: '-x', modules: [{names}]}}\n"
+        _, files, complaints = image.place_files(manifest, self.folder)
+        self.assertEqual((list(files), len(complaints)), (["-x"], 2))
+
+    def test_nesting_and_aliases_without_end(self):
+        bomb = "a0: &a0 [x, x]\n" + "".join(
+            f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12)
+        )
+        hostile = ("[" * 100000, "vms: &v [*v]\n", "vms: [&v {kernel: *v, initrd: [*v]}]\n",
+                   bomb + "vms: [{kernel: *a11}]\n",
+                   "vms: [{[]: 1}, {? {a: 1} : b}]\n")  # fmt: skip
+        for text in hostile:
+            self.assertEqual(image.place_files(text, self.folder), (text, {}, []))
+
+    def test_alias_of_a_path_that_moves(self):
+        manifest = "vms:\n- kernel: &k kernel.elf\n- kernel: *k\n"
+        text, files, _ = image.place_files(manifest, self.folder)
+        self.assertEqual(text, "vms:\n- kernel: &k files/0-kernel.elf\n- kernel: *k\n")
+        self.assertEqual(list(files), ["files/0-kernel.elf"])
+
     def test_broken_manifest_goes_as_it_is(self):
         for text in ("vms: [", "", "- 1", "vms:\n- kernel: [1, {a: 2}]\n", "\tx"):
             self.assertEqual(image.place_files(text, self.folder)[0], text)
