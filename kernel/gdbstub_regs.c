@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "kernel/gdbstub.h"
+#include "kernel/gmem.h"
 #include "kernel/vcpu.h"
 #include "kernel/x86.h"
 
@@ -80,6 +81,15 @@ static void put(struct vcpu *v, const struct reg *reg, struct gdb_text *out)
     gdb_put_bytes(out, &value, reg->bits / 8);
 }
 
+/* What the processor would refuse at the next entry ends the VM: it is refused here. */
+static bool acceptable(struct vcpu *v, const struct reg *reg, uint64_t value)
+{
+    if (reg->kind != VREG || reg->number == VREG_RFLAGS)
+        return true;
+    return gva_canonical(value) &&
+           (reg->number != VREG_RIP || vcpu_64bit(v) || value <= UINT32_MAX);
+}
+
 static void set(struct vcpu *v, const struct reg *reg, uint64_t value)
 {
     uint64_t old = value_of(v, reg);
@@ -113,7 +123,7 @@ int gdb_reg_set(struct vcpu *v, uint64_t number, const char *p)
     uint64_t value = 0;
 
     if (number >= ARRAY_SIZE(regs) || !regs[number].writable ||
-        !gdb_bytes(&p, &value, regs[number].bits / 8))
+        !gdb_bytes(&p, &value, regs[number].bits / 8) || !acceptable(v, &regs[number], value))
         return -EINVAL;
     set(v, &regs[number], value);
     return 0;

@@ -98,6 +98,7 @@ static void registers(void **state)
     assert_reply("P3=01", "E01");
     assert_reply("P12=00000000", "E01");            /* CS */
     assert_reply("P10=0020000000000000", "OK");     /* RIP */
+    assert_reply("P10=0000000000800000", "E01");    /* not canonical: the entry would fail */
     assert_int_equal(vcpu_get(v, VREG_RIP), 0x2000);
     assert_int_equal(wakes, 1);
     assert_reply("P11=ffffffff", "OK"); /* no TF, no VM, no reserved bits */
