@@ -32,7 +32,7 @@ static const char *const kind_words[] = {"linux", "multiboot", "flat", NULL};
 static int read_name(struct reader *r, struct manifest_vm *entry, const struct key *key,
                      const yaml_node_t *value)
 {
-    static const char *const taken[] = {"mullion", "monitor", NULL};
+    static const char *const taken[] = {"mullion", "monitor", "serial", "log", NULL};
     const char *text = reader_string(value);
 
     if (text == NULL || !value_name(text, BOOT_NAME_MAX))
