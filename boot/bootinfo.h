@@ -163,7 +163,6 @@ struct bootinfo {
     uint64_t kernel_size;
     uint64_t trampoline;   /* a free 4 KiB page below 1 MiB for starting the other CPUs */
     uint64_t tsc_at_entry; /* TSC when the loader started */
-    uint64_t tsc_at_exit;  /* TSC when boot services were left */
     uint64_t log_hpa;      /* log ring that survives a warm reset (type RESERVED); 0: none */
     uint64_t log_size;
 

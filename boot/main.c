@@ -83,6 +83,5 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
     memory_leave_boot_services(info);
     /* Firmware's drivers, its USB keyboard's among them, have come to their end. */
     info->bus_masters_stopped = pci_stop_bus_masters(&ports);
-    info->tsc_at_exit = cpu_tsc();
     enter_kernel(cr3, (uint64_t)(uintptr_t)(stack + STACK_SIZE), info, entry);
 }

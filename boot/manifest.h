@@ -13,7 +13,6 @@
 #include "boot/bootinfo.h"
 #include "boot/guest_image.h"
 
-#define MANIFEST_VERSION 1
 #define MANIFEST_SIZE_MAX (64u << 10) /* bytes of manifest text */
 #define MANIFEST_PATH_MAX 256         /* a path with its final NUL */
 

@@ -77,9 +77,8 @@ struct backend {
     /* Is this CPU able? 0; -ENODEV: another vendor's; -ENOTSUP: logs each missing feature by
      * its MSR and bit and what to switch on. On the boot CPU, before anything else. */
     int (*probe)(void);
-    /* Switches virtualisation on and off on the calling CPU. 0, -ENOMEM, -ENOTSUP. */
+    /* Switches virtualisation on on the calling CPU. 0, -ENOMEM, -ENOTSUP. */
     int (*cpu_on)(struct cpu *cpu);
-    void (*cpu_off)(struct cpu *cpu);
 
     /* Mask of enum vfeature: what CPUID may offer. */
     uint32_t (*features)(void);
@@ -127,8 +126,7 @@ struct backend {
     /* For a debugger: ends a HLT that the vCPU sleeps in, before RIP or TF is changed. */
     void (*wake)(struct vcpu *vcpu);
 
-    /* Changes the maps of a VM that is not running. `how`: mask of enum vintercept. */
-    void (*intercept_port)(struct vm *vm, uint16_t port, uint32_t count, bool on);
+    /* Changes the map of a VM that is not running. `how`: mask of enum vintercept. */
     void (*intercept_msr)(struct vm *vm, uint32_t msr, unsigned how);
 
     /* Forgets translations of this VM on this CPU. */

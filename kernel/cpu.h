@@ -36,9 +36,7 @@ struct cpu {
     uint32_t lock_ranks[8];
     uint64_t control_accesses;      /* of the vendor's control structure */
     uint64_t host_msr_accesses;     /* counted where the exit path uses RDMSR or WRMSR */
-    void *tables;          /* GDT, TSS, IST stacks: kernel/desc.c */
     void *backend;         /* per-CPU state of the backend (VMXON region and the like) */
-    void *sched;           /* kernel/sched.c */
 };
 
 #ifdef MULLION_HOST_TEST

@@ -67,7 +67,6 @@ void desc_load(struct cpu *cpu, bool stacks)
     x86_wrmsr(MSR_IA32_GS_BASE, (uint64_t)(uintptr_t)cpu);
     x86_ltr(SEL_TSS);
     x86_lldt(0);
-    cpu->tables = t;
 }
 
 uint64_t desc_gdt_base(const struct cpu *cpu)

@@ -26,11 +26,6 @@ void exit_init(void)
     }
 }
 
-const char *exit_kind_name(unsigned kind)
-{
-    return kind < EXIT_KINDS && handlers[kind] ? handlers[kind]->name : "?";
-}
-
 /* 16- and 32-bit code wraps at its own width (SDM 3A, "Instruction Pointer"). */
 uint64_t exit_wrap(struct vcpu *v, uint64_t rip)
 {
@@ -53,11 +48,6 @@ void exit_settle(struct vcpu *v)
     }
     if ((v->rflags & RFLAGS_TF) && !gdbstub_stepped(v))
         vcpu_inject_debug(v, DR6_BS);
-}
-
-bool exit_dispatch(struct vcpu *v, struct vmexit *exit)
-{
-    return exit_finish(v, exit, exit_handlers[exit->kind](v, exit));
 }
 
 /* Somebody wants something before the next entry, or an event waits for it. In VCPU_IN_GUEST. */

@@ -45,14 +45,11 @@ enum exit_kind {
     EXIT_KINDS
 };
 
-enum io_rep { IO_SINGLE = 0, IO_REP };
-
 struct exit_io {
     uint16_t port;
     uint8_t size;   /* 1, 2, 4 */
     bool in;
-    bool string;    /* INS or OUTS */
-    bool rep;
+    bool string;    /* INS or OUTS, with or without REP */
 };
 
 struct exit_cr {
@@ -127,9 +124,5 @@ SET_DECLARE(exit_handler, struct exit_handler);
 
 /* Fills the dispatch table from the set; panics on a kind that has none or two. */
 void exit_init(void);
-/* Calls the handler, carries out its verdict. False: leave the run loop. */
-bool exit_dispatch(struct vcpu *vcpu, struct vmexit *exit);
-/* Name of an exit kind, for reports. */
-const char *exit_kind_name(unsigned kind);
 
 #endif

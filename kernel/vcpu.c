@@ -173,10 +173,8 @@ static __attribute__((noinline)) bool serve_others(struct vcpu *v, uint32_t requ
         __atomic_fetch_or(&v->requests, requests, __ATOMIC_SEQ_CST); /* all of it later */
         return false;
     }
-    if (requests & VCPU_REQ_FLUSH) {
-        memset(v->fetched, 0, sizeof(v->fetched));
+    if (requests & VCPU_REQ_FLUSH)
         backend->flush(v->vm);
-    }
     if (requests & VCPU_REQ_INIT)
         take_init(v);
     if (requests & VCPU_REQ_SIPI)

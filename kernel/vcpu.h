@@ -103,8 +103,7 @@ struct vcpu_trace {
 /*
  * An instruction that was fetched before (kernel/fetch.c). It is used again only if the entries of
  * the guest's page tables and the bytes are what they were, so no change by a sibling is missed.
- * The pointers hold because RAM that is given to a VM stays where it is while it has vCPUs; who
- * changes that, sends VCPU_REQ_FLUSH, which forgets them.
+ * The pointers hold because RAM that is given to a VM stays where it is while it has vCPUs.
  */
 #define VCPU_FETCHED 8u
 #define VCPU_FETCHED_SIZE 16u /* the longest instruction has 15 bytes */

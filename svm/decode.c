@@ -74,7 +74,6 @@ static void fill_io(struct vcpu *v, struct vmexit *exit)
         .size = (uint8_t)(info >> IOIO_SIZE_SHIFT & IOIO_SIZE_MASK),
         .in = info & IOIO_IN,
         .string = info & IOIO_STRING,
-        .rep = info & IOIO_REP,
     };
     /* since the first AMD-V: RIP of the next instruction */
     exit->length = (uint8_t)(vmcb->control.exit_info2 - vmcb->save.rip);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which ports and MSRs of a VM cause exits (root mode): all of them, until told otherwise.
+ * Which ports and MSRs of a VM cause exits (root mode): all ports, and all MSRs but those that are
+ * passed through.
  * Source: APM 2, "I/O Permissions Map", "MSR Intercepts".
  */
 #include <errno.h>
@@ -33,25 +34,14 @@ void svm_vm_fini(struct vm *vm)
     vm->backend = NULL;
 }
 
-static void set_bits(uint8_t *map, uint32_t bit, uint8_t mask, uint8_t value)
-{
-    uint8_t *byte = &map[bit / 8];
-
-    *byte = (uint8_t)((*byte & ~(mask << (bit & 7))) | value << (bit & 7));
-}
-
-void svm_intercept_port(struct vm *vm, uint16_t port, uint32_t count, bool on)
-{
-    for (uint32_t i = 0; i < count && port + i <= UINT16_MAX; i++)
-        set_bits(svm_vm_of(vm)->iopm, port + i, 1, on);
-}
-
 void svm_intercept_msr(struct vm *vm, uint32_t msr, unsigned how)
 {
     for (uint32_t range = 0; range < ARRAY_SIZE(msr_ranges); range++) {
         uint32_t index = msr - msr_ranges[range];
         if (index < MSR_RANGE) {
-            set_bits(svm_vm_of(vm)->msrpm, (range * MSR_RANGE + index) * 2, 3, (uint8_t)how);
+            uint8_t *map = svm_vm_of(vm)->msrpm, *byte = &map[(range * MSR_RANGE + index) / 4];
+            unsigned shift = index % 4 * 2;
+            *byte = (uint8_t)((*byte & ~(3u << shift)) | how << shift);
             return;
         }
     }

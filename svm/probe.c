@@ -100,11 +100,3 @@ int svm_cpu_on(struct cpu *cpu)
     cpu->backend = own;
     return 0;
 }
-
-void svm_cpu_off(struct cpu *cpu)
-{
-    x86_wrmsr(MSR_AMD_VM_HSAVE_PA, 0);
-    x86_wrmsr(MSR_IA32_EFER, x86_rdmsr(MSR_IA32_EFER) & ~EFER_SVME);
-    page_free(page_hpa(cpu->backend), SVM_CPU_ORDER);
-    cpu->backend = NULL;
-}

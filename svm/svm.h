@@ -84,14 +84,12 @@ void svm_enter(struct vcpu *vcpu, hpa_t vmcb, hpa_t host);
 
 int svm_probe(void);
 int svm_cpu_on(struct cpu *cpu);
-void svm_cpu_off(struct cpu *cpu);
 
 /* Writes intercepts and other controls that never change (svm/ctls.c). */
 void svm_controls_write(struct vmcb_control *control);
 
 int svm_vm_init(struct vm *vm);
 void svm_vm_fini(struct vm *vm);
-void svm_intercept_port(struct vm *vm, uint16_t port, uint32_t count, bool on);
 void svm_intercept_msr(struct vm *vm, uint32_t msr, unsigned how);
 
 int svm_vcpu_init(struct vcpu *vcpu);

@@ -225,7 +225,6 @@ _Static_assert(VMEXIT_CPUID == 0x72 && VMEXIT_SHUTDOWN == 0x7f && VMEXIT_XSETBV 
 /* EXITINFO1 of VMEXIT_IOIO (APM 2, 15.10.2 "IN and OUT Behavior"); the port is from bit 16 */
 #define IOIO_IN BIT(0)
 #define IOIO_STRING BIT(2)
-#define IOIO_REP BIT(3)
 #define IOIO_SIZE_SHIFT 4 /* a bit each for 1, 2, 4 bytes */
 #define IOIO_SIZE_MASK 7u
 #define IOIO_PORT_SHIFT 16

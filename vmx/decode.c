@@ -75,7 +75,6 @@ static void fill_interrupt(struct vcpu *v, struct vmexit *exit)
 #define IOQ_SIZE 7u
 #define IOQ_IN BIT(3)
 #define IOQ_STRING BIT(4)
-#define IOQ_REP BIT(5)
 #define IOQ_PORT_SHIFT 16
 
 static void fill_io(struct vcpu *v, struct vmexit *exit)
@@ -86,11 +85,7 @@ static void fill_io(struct vcpu *v, struct vmexit *exit)
     exit->io.port = (uint16_t)(q >> IOQ_PORT_SHIFT);
     exit->io.size = (uint8_t)((q & IOQ_SIZE) + 1);
     exit->io.in = q & IOQ_IN;
-    exit->io.string = exit->io.rep = false;
-    if (unlikely(q & IOQ_STRING)) {
-        exit->io.string = true;
-        exit->io.rep = q & IOQ_REP;
-    }
+    exit->io.string = q & IOQ_STRING;
 }
 
 enum crq_access { CRQ_TO_CR = 0, CRQ_FROM_CR = 1, CRQ_CLTS = 2, CRQ_LMSW = 3 };

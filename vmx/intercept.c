@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which ports and MSRs of a VM cause exits (root mode): all of them, until told otherwise.
+ * Which ports and MSRs of a VM cause exits (root mode): all ports, and all MSRs but those that are
+ * passed through.
  * Source: SDM 3C, "I/O-Bitmap Addresses", "MSR-Bitmap Address".
  */
 #include <errno.h>
@@ -67,12 +68,6 @@ static void set_bit(uint8_t *bitmap, uint32_t bit, bool on)
     uint8_t mask = (uint8_t)(1u << (bit & 7));
 
     bitmap[bit / 8] = (uint8_t)(on ? bitmap[bit / 8] | mask : bitmap[bit / 8] & ~mask);
-}
-
-void vmx_intercept_port(struct vm *vm, uint16_t port, uint32_t count, bool on)
-{
-    for (uint32_t i = 0; i < count && port + i <= UINT16_MAX; i++)
-        set_bit(vmx_vm_of(vm)->io_bitmap, port + i, on);
 }
 
 void vmx_bitmap_msr(void *map, uint32_t msr, unsigned how)

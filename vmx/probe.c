@@ -132,14 +132,3 @@ int vmx_cpu_on(struct cpu *cpu)
         vmx_invvpid(INVVPID_ALL, 0);
     return 0;
 }
-
-void vmx_cpu_off(struct cpu *cpu)
-{
-    struct vmx_cpu *own = cpu->backend;
-
-    vmx_off();
-    x86_write_cr4(x86_read_cr4() & ~CR4_VMXE);
-    page_zfree(own->region);
-    page_zfree(own);
-    cpu->backend = NULL;
-}

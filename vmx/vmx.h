@@ -88,11 +88,9 @@ void vmx_exit_point(void);
 
 int vmx_probe(void);
 int vmx_cpu_on(struct cpu *cpu);
-void vmx_cpu_off(struct cpu *cpu);
 
 int vmx_vm_init(struct vm *vm);
 void vmx_vm_fini(struct vm *vm);
-void vmx_intercept_port(struct vm *vm, uint16_t port, uint32_t count, bool on);
 void vmx_intercept_msr(struct vm *vm, uint32_t msr, unsigned how);
 /* The same in one bitmap. */
 void vmx_bitmap_msr(void *bitmap, uint32_t msr, unsigned how);

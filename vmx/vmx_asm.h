@@ -76,11 +76,6 @@ static inline void vmcs_write(enum vmcs_field field, uint64_t value)
         return !failed;                                                                            \
     }
 
-static inline void vmx_off(void)
-{
-    __asm__ volatile("vmxoff" : : : "cc", "memory");
-}
-
 static inline bool vmx_invept(enum invept_type type, uint64_t eptp)
 {
     struct {

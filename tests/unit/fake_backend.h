@@ -66,7 +66,7 @@ extern struct fake_backend fake;
 void fake_create(uint64_t memory, uint32_t backing);
 void fake_destroy(void);
 
-/* Finds the handler for exit->kind, as exit_dispatch does, for vCPU 0. An exit with a length is
+/* Finds the handler for exit->kind, as the loop does, for vCPU 0. An exit with a length is
  * one of an instruction: it has valid copies of RIP, RFLAGS and the shadow; any other has not. */
 enum verdict fake_handle(struct vmexit *exit);
 /* The state of the copies after an exit. */

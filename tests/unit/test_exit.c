@@ -5,11 +5,12 @@
  * kernel/pt_change.c kernel/pt_read.c kernel/page.c kernel/iobus.c vmx/ept.c
  * tests/unit/fake_backend.c tests/unit/fake_guest.c tests/unit/fake_stubs.c
  * tests/unit/host_stubs.c */
+#include "kernel/exit_loop.h"
 #include "tests/unit/exit_case.h"
 
 #include <string.h>
 
-/* An instruction's exit through exit_dispatch; then the copies are written back. */
+/* An instruction's exit as the loop has it; then the copies are written back. */
 static bool dispatch(enum exit_kind kind, uint8_t length)
 {
     struct vmexit exit = { .kind = (uint8_t)kind, .length = length };
@@ -19,7 +20,7 @@ static bool dispatch(enum exit_kind kind, uint8_t length)
     v->rflags = fake.regs[VREG_RFLAGS];
     v->shadow = (uint32_t)fake.regs[VREG_SHADOW];
     memset(fake.copied, true, sizeof(fake.copied));
-    stay = exit_dispatch(v, &exit);
+    stay = exit_finish(v, &exit, exit_handlers[kind](v, &exit));
     fake_write_back();
     return stay;
 }
@@ -115,12 +116,11 @@ static void verdicts(void **state)
     }
 }
 
-static void kinds_have_names(void **state)
+static void kinds_have_one_handler(void **state)
 {
     (void)state;
     for (unsigned kind = 0; kind < EXIT_KINDS; kind++)
-        assert_memory_equal(exit_kind_name(kind), "EXIT_", 5);
-    assert_string_equal(exit_kind_name(EXIT_KINDS), "?");
+        assert_non_null(exit_handlers[kind]);
     expect_assert_failure(exit_init()); /* each kind has a handler already */
 }
 
@@ -230,7 +230,7 @@ int main(void)
         cmocka_unit_test_setup(shadow_ends, setup),
         cmocka_unit_test_setup(trap_flag, setup),
         cmocka_unit_test_setup(verdicts, setup),
-        cmocka_unit_test_setup(kinds_have_names, setup),
+        cmocka_unit_test_setup(kinds_have_one_handler, setup),
         cmocka_unit_test_setup(instructions_that_are_not_there, setup),
         cmocka_unit_test_setup(xsetbv, setup),
         cmocka_unit_test_setup(exceptions_go_back, setup),

@@ -28,22 +28,22 @@ static int setup(void **state)
     return 0;
 }
 
-static enum verdict io(uint16_t port, unsigned size, bool in, bool string, bool rep)
+static enum verdict io(uint16_t port, unsigned size, bool in, bool string)
 {
     struct vmexit exit = { .kind = EXIT_IO, .length = 1,
-                           .io = { port, (uint8_t)size, in, string, rep } };
+                           .io = { port, (uint8_t)size, in, string } };
 
     return fake_handle(&exit);
 }
 
 static enum verdict in(uint16_t port, unsigned size)
 {
-    return io(port, size, true, false, false);
+    return io(port, size, true, false);
 }
 
 static enum verdict out(uint16_t port, unsigned size)
 {
-    return io(port, size, false, false, false);
+    return io(port, size, false, false);
 }
 
 static void single(void **state)
@@ -88,18 +88,18 @@ static void string_out(void **state)
     fake_poke(CODE, 0x6e, 1); /* outsb */
     fake_poke(DATA, 0x99887766, 4);
     v->gpr[RSI] = DATA;
-    assert_int_equal(io(FAKE_PORT, 1, false, true, false), VERDICT_NEXT);
+    assert_int_equal(io(FAKE_PORT, 1, false, true), VERDICT_NEXT);
     assert_int_equal(fake.accesses[0].value, 0x66);
     assert_int_equal(v->gpr[RSI], DATA + 1);
     /* rep outsb; RCX counts down to 0 and the instruction is done */
     fake_poke(CODE, 0x6ef3, 2);
     v->gpr[RCX] = 3;
-    assert_int_equal(io(FAKE_PORT, 1, false, true, true), VERDICT_NEXT);
+    assert_int_equal(io(FAKE_PORT, 1, false, true), VERDICT_NEXT);
     assert_int_equal(fake.access_count, 4);
     assert_int_equal(fake.accesses[3].value, 0x99);
     assert_int_equal(v->gpr[RCX], 0);
     assert_int_equal(v->gpr[RSI], DATA + 4);
-    assert_int_equal(io(FAKE_PORT, 1, false, true, true), VERDICT_NEXT); /* RCX = 0: nothing */
+    assert_int_equal(io(FAKE_PORT, 1, false, true), VERDICT_NEXT); /* RCX = 0: nothing */
     assert_int_equal(fake.access_count, 4);
 }
 
@@ -111,7 +111,7 @@ static void string_in(void **state)
     fake.regs[VREG_RFLAGS] |= RFLAGS_DF;
     v->gpr[RDI] = DATA + 4;
     v->gpr[RCX] = 2;
-    assert_int_equal(io(FAKE_PORT, 4, true, true, true), VERDICT_NEXT);
+    assert_int_equal(io(FAKE_PORT, 4, true, true), VERDICT_NEXT);
     assert_int_equal(fake_peek(DATA, 8), 0x4433221144332211);
     assert_int_equal(v->gpr[RDI], DATA - 4);
 }
@@ -123,10 +123,10 @@ static void strings_are_cut(void **state)
     fake_poke(CODE, 0x6ef3, 2);
     v->gpr[RSI] = DATA;
     v->gpr[RCX] = BATCH + 10;
-    assert_int_equal(io(0x80, 1, false, true, true), VERDICT_RETRY);
+    assert_int_equal(io(0x80, 1, false, true), VERDICT_RETRY);
     assert_int_equal(v->gpr[RCX], 10);
     assert_int_equal(v->gpr[RSI], DATA + BATCH);
-    assert_int_equal(io(0x80, 1, false, true, true), VERDICT_NEXT);
+    assert_int_equal(io(0x80, 1, false, true), VERDICT_NEXT);
 }
 
 static void segments_and_widths(void **state)
@@ -138,18 +138,18 @@ static void segments_and_widths(void **state)
     fake_poke(0x5010, 0xff, 1);
     fake_poke(CODE, 0x6e, 1);
     v->gpr[RSI] = 0x10;
-    io(FAKE_PORT, 1, false, true, false);
+    io(FAKE_PORT, 1, false, true);
     assert_int_equal(fake.accesses[0].value, 0xdd);
     fake_poke(CODE, 0x6e64, 2); /* fs outsb */
     v->gpr[RSI] = 0x10;
-    io(FAKE_PORT, 1, false, true, false);
+    io(FAKE_PORT, 1, false, true);
     assert_int_equal(fake.accesses[1].value, 0xff);
     /* in 16-bit code SI wraps and the rest of RSI stays */
     fake_real();
     fake_poke(0xffff, 0x77, 1);
     fake_poke(CODE, 0x6e, 1);
     v->gpr[RSI] = 0x1234ffff;
-    io(FAKE_PORT, 1, false, true, false);
+    io(FAKE_PORT, 1, false, true);
     assert_int_equal(fake.accesses[2].value, 0x77);
     assert_int_equal(v->gpr[RSI], 0x12340000);
 }
@@ -169,7 +169,7 @@ static void page_fault_in_a_string(void **state)
     fake_cpl(3);
     v->gpr[RSI] = 0x3ffe;
     v->gpr[RCX] = 5;
-    assert_int_equal(io(FAKE_PORT, 1, false, true, true), VERDICT_RETRY);
+    assert_int_equal(io(FAKE_PORT, 1, false, true), VERDICT_RETRY);
     assert_exception(VECTOR_PF, PF_ERROR_U);
     assert_int_equal(fake.regs[VREG_CR2], 0x4000);
     assert_int_equal(v->gpr[RCX], 3);
@@ -178,7 +178,7 @@ static void page_fault_in_a_string(void **state)
     v->event.type = VEVENT_NONE;
     fake_poke(CODE, 0x6c, 1); /* insb */
     v->gpr[RDI] = 0x4000;
-    assert_int_equal(io(FAKE_PORT, 1, true, true, false), VERDICT_RETRY);
+    assert_int_equal(io(FAKE_PORT, 1, true, true), VERDICT_RETRY);
     assert_exception(VECTOR_PF, PF_ERROR_U | PF_ERROR_W);
     assert_int_equal(v->gpr[RDI], 0x4000);
 }
@@ -191,18 +191,18 @@ static void strings_and_devices(void **state)
     fake_poke(CODE, 0x6df3, 2); /* rep insd */
     v->gpr[RDI] = FAKE_MMIO + 16;
     v->gpr[RCX] = 2;
-    assert_int_equal(io(FAKE_PORT, 4, true, true, true), VERDICT_NEXT);
+    assert_int_equal(io(FAKE_PORT, 4, true, true), VERDICT_NEXT);
     assert_int_equal(fake.registers[2], 0x4433221144332211);
     fake_poke(CODE, 0x6e, 1); /* outsb */
     v->gpr[RSI] = FAKE_MMIO + 17;
-    assert_int_equal(io(FAKE_PORT + 4, 1, false, true, false), VERDICT_NEXT);
+    assert_int_equal(io(FAKE_PORT + 4, 1, false, true), VERDICT_NEXT);
     assert_int_equal(fake.registers[0], 0x2244332211);
     assert_no_event();
     fake_poke(CODE, 0x6d, 1);
     v->gpr[RDI] = 1 << 30;
-    assert_int_equal(io(FAKE_PORT, 4, true, true, false), VERDICT_STOP);
+    assert_int_equal(io(FAKE_PORT, 4, true, true), VERDICT_STOP);
     v->gpr[RDI] = FAKE_MMIO + PAGE_SIZE - 2;
-    assert_int_equal(io(FAKE_PORT, 4, true, true, false), VERDICT_STOP);
+    assert_int_equal(io(FAKE_PORT, 4, true, true), VERDICT_STOP);
     assert_int_equal(fake.failures, 2);
 }
 
@@ -214,7 +214,7 @@ static void string_over_the_limit(void **state)
     fake_poke(CODE, 0x6df3, 2); /* rep insw */
     v->gpr[RDI] = 0xfffd;
     v->gpr[RCX] = 2;
-    assert_int_equal(io(FAKE_PORT, 2, true, true, true), VERDICT_RETRY);
+    assert_int_equal(io(FAKE_PORT, 2, true, true), VERDICT_RETRY);
     assert_exception(VECTOR_GP, -1); /* real mode pushes no error code */
     assert_int_equal(v->gpr[RDI], 0xffff);
     assert_int_equal(v->gpr[RCX], 1);
@@ -225,7 +225,7 @@ static void code_that_is_no_string(void **state)
 {
     (void)state;
     fake_poke(CODE, 0x90, 1);
-    assert_int_equal(io(FAKE_PORT, 1, false, true, false), VERDICT_STOP);
+    assert_int_equal(io(FAKE_PORT, 1, false, true), VERDICT_STOP);
     assert_int_equal(fake.failures, 1);
 }
 

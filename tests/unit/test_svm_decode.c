@@ -194,14 +194,14 @@ static void io(void **state)
         uint64_t info;
         uint16_t port;
         uint8_t size;
-        bool in, string, rep;
+        bool in, string;
     } rows[] = {
-        { 0x03f80010, 0x3f8, 1, false, false, false },
-        { 0x0cfc0041, 0xcfc, 4, true, false, false },
-        { 0xffff0020, 0xffff, 2, false, false, false },
-        { 0x01f00025, 0x1f0, 2, true, true, false },
-        { 0x01f0014d, 0x1f0, 4, true, true, true },   /* with the address size beside it */
-        { 0x00801e9c, 0x80, 1, false, true, true },   /* and a segment */
+        { 0x03f80010, 0x3f8, 1, false, false },
+        { 0x0cfc0041, 0xcfc, 4, true, false },
+        { 0xffff0020, 0xffff, 2, false, false },
+        { 0x01f00025, 0x1f0, 2, true, true },
+        { 0x01f0014d, 0x1f0, 4, true, true },   /* with the address size beside it */
+        { 0x00801e9c, 0x80, 1, false, true },   /* and a segment */
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -209,7 +209,7 @@ static void io(void **state)
         svm_caps.next_rip = i & 1;
         control()->exit_info2 = CASE_RIP + 1 + i;
         exit_with(VMEXIT_IOIO, rows[i].info);
-        assert_io(rows[i].port, rows[i].size, rows[i].in, rows[i].string, rows[i].rep);
+        assert_io(rows[i].port, rows[i].size, rows[i].in, rows[i].string);
         assert_int_equal(last.length, 1 + i);
     }
 }

@@ -49,39 +49,10 @@ static void beyond_the_last_port(void **state)
     const uint8_t *map = page_ptr(control()->iopm_base);
 
     (void)state;
-    svm_intercept_port(&fake_svm.vm, 0, PORTS, false);
     for (unsigned i = PORTS / 8; i < IOPM_SIZE; i++)
         assert_int_equal(map[i], 0xff);
     assert_int_equal(control()->iopm_base % PAGE_SIZE, 0);
     assert_int_equal(control()->msrpm_base % PAGE_SIZE, 0);
-}
-
-static void ports(void **state)
-{
-    static const struct {
-        uint16_t first;
-        uint32_t count;
-    } rows[] = { { 0, 1 }, { 0x3f8, 8 }, { 0x7ffc, 8 }, { 0xfffe, 2 }, { 0x1001, 1 }, { 0, 0 } };
-
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        setup(state);
-        svm_intercept_port(&fake_svm.vm, rows[i].first, rows[i].count, false);
-        for (unsigned port = 0; port < PORTS; port++)
-            assert_int_equal(port_exits(port), port - rows[i].first >= rows[i].count);
-        svm_intercept_port(&fake_svm.vm, rows[i].first, rows[i].count, true);
-        for (unsigned port = 0; port < PORTS; port++)
-            assert_true(port_exits(port));
-    }
-}
-
-/* A range that goes over the last port wraps to no other. */
-static void last_ports(void **state)
-{
-    svm_intercept_port(&fake_svm.vm, 0xfff0, 100, false);
-    for (unsigned port = 0; port < PORTS; port++)
-        assert_int_equal(port_exits(port), port < 0xfff0);
-    svm_intercept_port(&fake_svm.vm, 0, PORTS, true);
-    everything_exits_at_first(state);
 }
 
 static void msrs(void **state)
@@ -166,8 +137,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(everything_exits_at_first, setup),
         cmocka_unit_test_setup(beyond_the_last_port, setup),
-        cmocka_unit_test_setup(ports, setup),
-        cmocka_unit_test_setup(last_ports, setup),
         cmocka_unit_test_setup(msrs, setup),
         cmocka_unit_test_setup(one_msr_of_none, setup),
         cmocka_unit_test_setup(msrs_without_a_bit, setup),

@@ -100,11 +100,11 @@ static void io(void **state)
 {
     (void)state;
     exit_with(VMX_EXIT_IO, 0x3f8ull << 16 | 0);
-    assert_io(0x3f8, 1, false, false, false);
+    assert_io(0x3f8, 1, false, false);
     exit_with(VMX_EXIT_IO, 0xcfcull << 16 | 3 | 8);
-    assert_io(0xcfc, 4, true, false, false);
+    assert_io(0xcfc, 4, true, false);
     exit_with(VMX_EXIT_IO, 0xffffull << 16 | 1 | 16 | 32);
-    assert_io(0xffff, 2, false, true, true);
+    assert_io(0xffff, 2, false, true);
 }
 
 static void cr(void **state)

@@ -59,35 +59,6 @@ static void everything_exits_at_first(void **state)
         }
 }
 
-static void ports(void **state)
-{
-    static const struct {
-        uint16_t first;
-        uint32_t count;
-    } rows[] = { { 0, 1 }, { 0x3f8, 8 }, { 0x7ffc, 8 }, { 0xfffe, 2 }, { 0x1001, 1 }, { 0, 0 } };
-
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        setup(state);
-        vmx_intercept_port(&fake_vmx.vm, rows[i].first, rows[i].count, false);
-        for (unsigned port = 0; port < PORTS; port++)
-            assert_int_equal(port_exits(port), port - rows[i].first >= rows[i].count);
-        vmx_intercept_port(&fake_vmx.vm, rows[i].first, rows[i].count, true);
-        for (unsigned port = 0; port < PORTS; port++)
-            assert_true(port_exits(port));
-    }
-}
-
-/* A range that goes over the last port wraps to no other. */
-static void last_ports(void **state)
-{
-    (void)state;
-    vmx_intercept_port(&fake_vmx.vm, 0xfff0, 100, false);
-    for (unsigned port = 0; port < PORTS; port++)
-        assert_int_equal(port_exits(port), port < 0xfff0);
-    vmx_intercept_port(&fake_vmx.vm, 0, PORTS, true);
-    assert_true(port_exits(0xffff));
-}
-
 static void msrs(void **state)
 {
     static const uint32_t numbers[] = { 0, 0x10, 0x174, 0x1fff,
@@ -148,8 +119,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(everything_exits_at_first, setup),
-        cmocka_unit_test_setup(ports, setup),
-        cmocka_unit_test_setup(last_ports, setup),
         cmocka_unit_test_setup(msrs, setup),
         cmocka_unit_test_setup(msrs_without_a_bit, setup),
         cmocka_unit_test_setup(memory_comes_back, setup),

@@ -35,10 +35,6 @@ static inline void vmcs_write(enum vmcs_field field, uint64_t value)
         return vmx_test_region(text, region);                                                      \
     }
 
-static inline void vmx_off(void)
-{
-}
-
 static inline bool vmx_invept(enum invept_type type, uint64_t eptp)
 {
     return vmx_test_invept(type, eptp);
