@@ -94,6 +94,34 @@ static void with_next_rip(void **state)
     }
 }
 
+/* A physical interrupt between STI and HLT: the HLT is done with it. */
+static void interrupted_before_hlt(void **state)
+{
+    static const struct {
+        uint32_t shadow, cpl;
+        uint8_t opcode;
+        enum exit_kind kind;
+    } rows[] = {
+        { SHADOW_INTERRUPT, 0, 0xf4, EXIT_HLT },
+        { SHADOW_INTERRUPT, 3, 0xf4, EXIT_INTERRUPT }, /* it will fault */
+        { SHADOW_INTERRUPT, 0, 0x90, EXIT_INTERRUPT },
+        { 0, 0, 0xf4, EXIT_INTERRUPT },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        setup(state);
+        control()->interrupt_shadow = rows[i].shadow;
+        save()->cpl = (uint8_t)rows[i].cpl;
+        CODE(rows[i].opcode);
+        exit_with(VMEXIT_INTR, 0);
+        assert_int_equal(last.kind, rows[i].kind);
+        assert_string_equal(svm_exit_name(last.code), "INTR");
+        assert_int_equal(last.length, rows[i].kind == EXIT_HLT);
+        if (last.length)
+            assert_int_equal(v->rip, CASE_RIP);
+    }
+}
+
 static void codes_beyond_the_table(void **state)
 {
     static const uint64_t codes[] = {
@@ -297,6 +325,7 @@ int main(void)
         cmocka_unit_test_setup(kinds, setup),
         cmocka_unit_test_setup(without_next_rip, setup),
         cmocka_unit_test_setup(with_next_rip, setup),
+        cmocka_unit_test_setup(interrupted_before_hlt, setup),
         cmocka_unit_test_setup(codes_beyond_the_table, setup),
         cmocka_unit_test_setup(numbers_of_vt_x, setup),
         cmocka_unit_test_setup(refused, setup),
