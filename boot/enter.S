@@ -19,6 +19,15 @@ enter_kernel:
     pushq $0
     jmpq *%rcx
 
+/* rax = cpu_msr(edi = number), of one that all processors have */
+    .globl cpu_msr
+cpu_msr:
+    movl %edi, %ecx
+    rdmsr
+    shlq $32, %rdx
+    orq %rdx, %rax
+    ret
+
 /* cpu_id(edi = leaf, esi = subleaf, rdx = struct cpuid_result *) */
     .globl cpu_id
 cpu_id:

@@ -15,6 +15,7 @@
 #define HEAD_MAX 512
 #define CPUID_BRAND 0x80000002u
 #define BRAND_LEAVES 3u
+#define MSR_BIOS_SIGN_ID 0x8b /* AMD: PATCH_LEVEL */
 
 static bool has_word(const char *options, const char *word)
 {
@@ -60,6 +61,15 @@ static void brand(char *name)
     name[BRAND_LEAVES * sizeof(r)] = '\0';
 }
 
+/* Intel has its revision in the upper half, which CPUID 1 brings up to date (SDM 3A, "Determining
+ * the Signature"), AMD in the lower (APM 2, "Microcode Patch Level"); the other half is 0. */
+static uint32_t microcode(void)
+{
+    uint64_t value = cpu_msr(MSR_BIOS_SIGN_ID);
+
+    return (uint32_t)(value >> 32 != 0 ? value >> 32 : value);
+}
+
 /* What the log does not say: when and on which machine. */
 static int head(const struct bootinfo *info, char *text, size_t size)
 {
@@ -76,10 +86,12 @@ static int head(const struct bootinfo *info, char *text, size_t size)
     cpu_id(1, 0, &one);
     return snprintf(text, size,
                     "Mullion: test of a machine, %04u-%02u-%02u %02u:%02u:%02u by its clock\n"
-                    "CPU: %s, signature 0x%" PRIx32 ", %" PRIu32 " CPUs%s\n"
+                    "CPU: %s, signature 0x%" PRIx32 ", microcode 0x%" PRIx32
+                    ", %" PRIu32 " CPUs%s\n"
                     "memory: %" PRIu64 " MiB\nfirmware: %s 0x%" PRIx32 ", ACPI %s\n\n",
                     t.Year, t.Month, t.Day, t.Hour, t.Minute, t.Second, cpu, one.eax,
-                    info->cpu_count, info->cpus_from_madt ? "" : " (by the MP Services)",
+                    microcode(), info->cpu_count,
+                    info->cpus_from_madt ? "" : " (by the MP Services)",
                     memory_usable(&end) >> 20, firmware, loader_system->FirmwareRevision,
                     firmware_rsdp() != 0 ? "there" : "missing");
 }

@@ -110,11 +110,12 @@ uint64_t kernel_load(struct bootinfo *info, uint64_t *link_base);
 /* paging.c: tables as bootinfo.h describes them; returns CR3's value. */
 uint64_t paging_build(const struct bootinfo *info, uint64_t link_base);
 
-/* enter.S: CPUID, the time stamp counter, CR4 and I/O ports; and the way into the hypervisor. */
+/* enter.S: CPUID, MSRs, the time stamp counter, CR4, ports; and the way into the hypervisor. */
 struct cpuid_result {
     uint32_t eax, ebx, ecx, edx;
 };
 void cpu_id(uint32_t leaf, uint32_t subleaf, struct cpuid_result *result);
+uint64_t cpu_msr(uint32_t number);
 uint64_t cpu_tsc(void);
 uint64_t cpu_cr4(void);
 uint32_t cpu_in32(uint16_t port);

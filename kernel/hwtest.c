@@ -3,7 +3,9 @@
 #include "kernel/hwtest.h"
 
 #include "boot/bootinfo.h"
+#include "kernel/console.h"
 #include "kernel/log.h"
+#include "kernel/log_ring.h"
 #include "kernel/manifest.h"
 #include "kernel/option.h"
 #include "kernel/report.h"
@@ -14,6 +16,7 @@
 #define NS_PER_SECOND 1000000000ull
 #define LIMIT_NS (180 * NS_PER_SECOND) /* for all VMs together */
 #define SHOW_NS (15 * NS_PER_SECOND)   /* on the screen, in case the log does not survive */
+#define QUOTE_MAX 600u
 
 /* Host TSC; VTIMER_OFF: not, or not any more. */
 static uint64_t limit = VTIMER_OFF, reset_at = VTIMER_OFF;
@@ -26,22 +29,26 @@ void hwtest_init(void)
     limit = time_tsc() + time_ns_to_ticks(LIMIT_NS);
 }
 
+/* What a guest has said last: which check has failed, the benchmark's figures. */
+static void quote(const struct vm *vm)
+{
+    char text[QUOTE_MAX];
+    uint64_t put = vm->console->put, at = put > QUOTE_MAX ? put - QUOTE_MAX : 0;
+
+    log_printf("\n%s says:\n", vm->name);
+    log_text(text, console_read(vm->console, &at, text, QUOTE_MAX));
+}
+
 static bool judge(const struct boot_vm *config)
 {
     const struct vm *vm = vm_find(config->name);
+    bool ended = vm && vm->state == VM_ENDED;
+    bool passed = ended && vm->end == VM_END_EXIT && vm->exit_status == 0;
 
-    if (vm && vm->state == VM_ENDED && vm->end == VM_END_EXIT && vm->exit_status == 0) {
-        log_printf(BOOT_HWTEST_PREFIX "PASS %s\n", config->name);
-        return true;
-    }
-    if (!vm || !vm->launches)
-        log_printf(BOOT_HWTEST_PREFIX "FAIL %s: not started\n", config->name);
-    else if (vm->state != VM_ENDED)
-        log_printf(BOOT_HWTEST_PREFIX "FAIL %s: no end\n", config->name);
-    else
-        log_printf(BOOT_HWTEST_PREFIX "FAIL %s: %s (status %ld)\n", config->name, vm->reason,
-                   (long)vm->exit_status);
-    return false;
+    log_printf(BOOT_HWTEST_PREFIX "%s %s: %s (status %ld)\n", passed ? "PASS" : "FAIL",
+               config->name, !vm || !vm->launches ? "not started" : ended ? vm->reason : "no end",
+               ended ? (long)vm->exit_status : -1);
+    return passed;
 }
 
 static void report(void)
@@ -49,7 +56,11 @@ static void report(void)
     const struct boot_vm *config;
     unsigned passed = 0, all = 0;
 
-    for (; (config = manifest_get(all)); all++)
+    for (; (config = manifest_get(all)); all++) {
+        if (vm_find(config->name))
+            quote(vm_find(config->name));
+    }
+    for (all = 0; (config = manifest_get(all)); all++) /* last, for the screen */
         passed += judge(config);
     log_printf(BOOT_HWTEST_PREFIX "%u passed, %u failed, on %s\n", passed, all - passed,
                backend ? backend->name : "a machine that can't run guests");

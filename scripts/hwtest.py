@@ -4,8 +4,9 @@
 
     make hwtest [OUT=build/hwtest.img] [ONLY=pattern of names]
 
-It runs the tiny guests with a verdict, the teaching kernel and Debian's kernel, shows the verdicts
-on the screen, resets the machine and leaves the report in \\mullion\\hwtest.txt on the stick.
+It runs the tiny guests with a verdict, the teaching kernel, Debian's kernel and the benchmark's
+guest, shows the verdicts on the screen, resets the machine and leaves the report in
+\\mullion\\hwtest.txt on the stick.
 docs/hardware/README.md says how to use it, in an emulator too.
 """
 
@@ -25,6 +26,7 @@ FOLDER = ROOT / "build/hwtest"
 OPTIONS = "headless hwtest panic=reset"
 BUSY = ("demand-2m", "demand-4k")  # they count exits, which neighbours on a CPU add to
 FILES = {
+    "bench.bin": ROOT / "build/guests/bench.bin",
     "vmlinuz": ROOT / ".cache/linux/vmlinuz",
     "initrd.img": ROOT / ".cache/linux/initrd.img",
     "tutor.elf": ROOT / "build/guests/tutor.elf",
@@ -38,6 +40,15 @@ SYSTEMS = [
     {
         "name": "system-tutor", "kind": "multiboot", "cpus": 1, "memory": "64M",
         "kernel": "tutor.elf", "cmdline": "run=mem;race;cpu;exit 0",
+    },
+    # They sleep for 6 seconds before they measure: a real machine is through with the others then.
+    {
+        "name": "bench", "kind": "flat", "cpus": 1, "memory": "64M",
+        "kernel": "bench.bin", "cmdline": "all",
+    },
+    {
+        "name": "bench-4k", "kind": "flat", "cpus": 1, "memory": "64M",
+        "kernel": "bench.bin", "cmdline": "4k", "backing": "demand-4k",
     },
 ]  # fmt: skip
 
