@@ -4,17 +4,28 @@
 
 #include <string.h>
 
+#include "kernel/cpu.h"
 #include "kernel/log.h"
 #include "kernel/page.h"
+#include "kernel/sched.h"
 #include "kernel/vm.h"
 
 static const struct boot_vm *definitions;
 static uint32_t count;
 
+/* Of a VM that is only defined, too: it can be created later, and must find its CPUs empty. */
+static void reserve_cpus(const struct boot_vm *config)
+{
+    for (uint32_t i = 0; i < config->vcpu_count && config->exclusive; i++)
+        sched_reserve(cpu_get(config->cpus[i]));
+}
+
 void manifest_init(const struct bootinfo *boot)
 {
     definitions = boot->vm_count ? page_ptr(boot->vms) : NULL;
     count = boot->vm_count;
+    for (uint32_t i = 0; i < count; i++)
+        reserve_cpus(&definitions[i]);
 }
 
 const struct boot_vm *manifest_get(uint32_t i)

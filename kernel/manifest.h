@@ -5,6 +5,7 @@
 
 #include "boot/bootinfo.h"
 
+/* Also reserves the CPUs that definitions list. On CPU 0, before anything is created. */
 void manifest_init(const struct bootinfo *boot);
 /* Creates all VMs, then starts those that are to start by themselves. On CPU 0. */
 void manifest_start(void);

@@ -174,7 +174,7 @@ const char *monitor_error(int err)
         { -ENOMEM, "not enough memory" },      { -EBUSY, "busy, or not in that state" },
         { -EEXIST, "that name is taken" },     { -ESRCH, "it does not run" },
         { -ENOSPC, "no room for it" },         { -EINVAL, "not possible as configured" },
-        { -EFAULT, "outside of its memory" },
+        { -EFAULT, "outside of its memory" },  { -ENODEV, "that CPU did not start" },
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {

@@ -2,12 +2,11 @@
 /* The scheduler of each physical CPU: round robin with a time slice (root mode). */
 #include "kernel/sched.h"
 
-#include <errno.h>
-
 #include "kernel/backend.h"
 #include "kernel/cpu.h"
 #include "kernel/guest_state.h"
 #include "kernel/housekeeping.h"
+#include "kernel/log.h"
 #include "kernel/mitigate.h"
 #include "kernel/page.h"
 #include "kernel/time.h"
@@ -21,7 +20,7 @@
 struct sched {
     struct vcpu *head; /* ring by sched_next; head is the next to run */
     uint32_t count;
-    bool reserved;     /* one VM has this CPU exclusively */
+    bool reserved;     /* for the one VM of the manifest that lists this CPU */
     uint64_t last;     /* serial of the VM whose secrets may be in the CPU; 0: none */
 };
 static struct sched queues[CPU_MAX];
@@ -188,17 +187,8 @@ struct cpu *sched_place(void)
     return best;
 }
 
-int sched_reserve(struct cpu *cpu)
+void sched_reserve(struct cpu *cpu)
 {
-    struct sched *s = &queues[cpu->index];
-
-    if (cpu->index == 0 || cpu->state != CPU_ONLINE || s->reserved || s->count)
-        return -EBUSY;
-    s->reserved = true;
-    return 0;
-}
-
-void sched_unreserve(struct cpu *cpu)
-{
-    queues[cpu->index].reserved = false;
+    assert_bug(cpu->index != 0);
+    queues[cpu->index].reserved = true;
 }

@@ -26,11 +26,10 @@ void sched_load(struct vcpu *vcpu);
 /* Puts away whatever is loaded. */
 void sched_release_cpu(void);
 
-/* The CPU for the next shared vCPU: the one with the fewest among those that nobody has
- * exclusively. Any CPU, VM list lock held. NULL: there is none. */
+/* The CPU for the next shared vCPU: the one with the fewest among those that are not reserved; so
+ * there is always CPU 0. On CPU 0. */
 struct cpu *sched_place(void);
-/* Takes a CPU out of sharing, or puts it back. -EBUSY: not possible (CPU 0, or in use). */
-int sched_reserve(struct cpu *cpu);
-void sched_unreserve(struct cpu *cpu);
+/* Takes a CPU, never CPU 0, out of sharing for good. Before any vCPU is created. */
+void sched_reserve(struct cpu *cpu);
 
 #endif

@@ -75,6 +75,8 @@ int vm_create(const struct boot_vm *config, struct vm **out)
     int id = free_slot(), err;
     struct vm *vm;
 
+    if (!backend)
+        return -ENOTSUP;
     if (vm_find(config->name))
         return -EEXIST;
     if (id < 0)

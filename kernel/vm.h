@@ -144,7 +144,7 @@ struct vm *vm_get(uint32_t id);
 struct vm *vm_find(const char *name);
 #define VM_MAX BOOT_VMS_MAX
 
-/* -ENOMEM, -EBUSY (CPU taken), -EEXIST (name), and what loaders say. Logs the reason. */
+/* -ENOMEM, -ENODEV (CPU not there), -EEXIST (name), and what loaders say. Logs the reason. */
 int vm_create(const struct boot_vm *config, struct vm **out);
 int vm_start(struct vm *vm);
 /* Presses the power button; after timeout_ms without an end the VM is killed. */

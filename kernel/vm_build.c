@@ -48,16 +48,13 @@ static int create_vcpus(struct vm *vm)
         struct cpu *cpu = config->exclusive ? cpu_get(config->cpus[i]) : sched_place();
         int err;
 
-        if (!cpu || (config->exclusive && sched_reserve(cpu))) {
-            log_printf("%s: CPU %u is not free\n", vm->name, cpu ? cpu->index : 0);
-            return -EBUSY;
+        if (cpu->state != CPU_ONLINE) {
+            log_printf("%s: CPU %u did not start\n", vm->name, cpu->index);
+            return -ENODEV;
         }
         err = vcpu_create(vm, i, cpu, config->exclusive);
-        if (err) {
-            if (config->exclusive)
-                sched_unreserve(cpu);
+        if (err)
             return err;
-        }
         vm->vcpu_count++;
     }
     return 0;
@@ -129,13 +126,8 @@ static void fini_devices(struct vm *vm)
 void vm_unbuild(struct vm *vm)
 {
     fini_devices(vm);
-    for (uint32_t i = 0; i < vm->vcpu_count; i++) {
-        struct cpu *cpu = vm->vcpus[i]->cpu;
-
+    for (uint32_t i = 0; i < vm->vcpu_count; i++)
         vcpu_destroy(vm->vcpus[i]);
-        if (vm->config->exclusive)
-            sched_unreserve(cpu);
-    }
     vm->vcpu_count = 0;
     vm->intc = NULL;
     vm->intc_state = NULL;

@@ -44,6 +44,16 @@ def test_four_cpus(room):
     assert "Mullion: 4 of 4 CPUs" in runs_on(room, None, cpus=4)
 
 
+@seconds(120)
+def test_shared_before_exclusive(room):
+    """The list at the end keeps its CPU from those that share."""
+    vm = "  - {name: %s, kind: flat, cpus: %s, memory: 16M, kernel: hello.bin}\n"
+    vms = "".join(vm % pair for pair in (("a", "1"), ("b", "2"), ("c", "[1]")))
+    _, result = room.run("version: 1\nvms:\n" + vms, HELLO)
+    assert result["status"] == 0, result
+    assert [vm["exit_status"] for vm in result["vms"]] == [0, 0, 0], result
+
+
 @on("vmx")
 @seconds(120)
 def test_haswell_lacks_optional_features(room):
