@@ -38,6 +38,11 @@ int backend_start(void)
     for (uint32_t i = 0; i < cpu_count() && !err; i++) {
         if (cpu_get(i)->state == CPU_ONLINE)
             work_call(cpu_get(i), cpu_on, &err);
+        if (err)
+            log_printf("backend: %s can't be switched on on CPU %u: error %d\n", backend->name, i,
+                       err);
     }
+    if (err)
+        backend = NULL;
     return err;
 }

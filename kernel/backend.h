@@ -77,7 +77,8 @@ struct backend {
     /* Is this CPU able? 0; -ENODEV: another vendor's; -ENOTSUP: logs each missing feature by
      * its MSR and bit and what to switch on. On the boot CPU, before anything else. */
     int (*probe)(void);
-    /* Switches virtualisation on on the calling CPU. 0, -ENOMEM, -ENOTSUP. */
+    /* Switches virtualisation on on the calling CPU. 0, -ENOMEM; -ENOTSUP, -ENODEV: this CPU is not
+     * as able as the boot CPU; what it lacks has been logged as by probe(). */
     int (*cpu_on)(struct cpu *cpu);
 
     /* Mask of enum vfeature: what CPUID may offer. */
@@ -151,7 +152,8 @@ extern const struct backend *backend;
 
 /* 0, or the last refusal when no backend accepts this CPU. */
 int backend_select(void);
-/* Switches it on on all CPUs that are online. On CPU 0. 0, or what cpu_on says. */
+/* Switches it on on all CPUs that are online. On CPU 0. 0, or what cpu_on says: then there is no
+ * backend any more, and no VM can be created. */
 int backend_start(void);
 
 #endif

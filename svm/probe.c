@@ -84,9 +84,13 @@ int svm_probe(void)
 
 int svm_cpu_on(struct cpu *cpu)
 {
-    hpa_t block = page_alloc(SVM_CPU_ORDER);
+    int err = probe_presence(); /* each CPU has its own lock */
     struct svm_cpu *own;
+    hpa_t block;
 
+    if (err)
+        return err;
+    block = page_alloc(SVM_CPU_ORDER);
     if (block == PAGE_NONE)
         return -ENOMEM;
     own = page_ptr(block);

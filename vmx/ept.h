@@ -18,6 +18,9 @@
 #define EPT_CAP_ACCESSED_DIRTY BIT(21)
 #define EPT_CAP_INVEPT_SINGLE BIT(25)
 #define EPT_CAP_INVEPT_ALL BIT(26)
+#define VPID_CAP_INVVPID BIT(32)
+#define VPID_CAP_INVVPID_SINGLE BIT(41)
+#define VPID_CAP_INVVPID_ALL BIT(42)
 
 extern const struct pt_format ept_format;    /* leaves up to 1 GiB */
 extern const struct pt_format ept_format_2m; /* up to 2 MiB */

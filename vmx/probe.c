@@ -68,6 +68,18 @@ static int probe_ept(uint64_t caps)
     return missing ? -ENOTSUP : 0;
 }
 
+/* Without these bits, seen under other hypervisors, nobody could flush what a VPID has tagged. */
+static void probe_vpid(struct vmx_caps *caps)
+{
+    uint64_t needs = VPID_CAP_INVVPID | VPID_CAP_INVVPID_SINGLE | VPID_CAP_INVVPID_ALL;
+
+    if ((caps->proc2 & PROC2_VPID) && (needs &= ~caps->ept_vpid)) {
+        log_printf("vmx: INVVPID missing: IA32_VMX_EPT_VPID_CAP bit %d; VPIDs are not used\n",
+                   __builtin_ctzll(needs));
+        caps->proc2 &= ~(uint32_t)PROC2_VPID;
+    }
+}
+
 int vmx_probe(void)
 {
     struct vmx_caps *caps = &vmx_caps;
@@ -81,6 +93,7 @@ int vmx_probe(void)
         caps->ept_vpid = x86_rdmsr(MSR_IA32_VMX_EPT_VPID_CAP);
     if (err || (err = probe_ept(caps->ept_vpid)))
         return err;
+    probe_vpid(caps);
     caps->revision = (uint32_t)(x86_rdmsr(MSR_IA32_VMX_BASIC) & VMX_BASIC_REVISION);
     caps->timer_shift = (unsigned)(x86_rdmsr(MSR_IA32_VMX_MISC) & VMX_MISC_TIMER_SHIFT);
     caps->cr0_fixed0 = x86_rdmsr(MSR_IA32_VMX_CR0_FIXED0);
@@ -107,8 +120,12 @@ static void feature_control_enable(void)
 
 int vmx_cpu_on(struct cpu *cpu)
 {
-    struct vmx_cpu *own = page_zalloc();
+    int err = probe_presence(); /* each CPU has its own lock */
+    struct vmx_cpu *own;
 
+    if (err)
+        return err;
+    own = page_zalloc();
     if (!own)
         return -ENOMEM;
     own->region = page_zalloc();
@@ -127,8 +144,9 @@ int vmx_cpu_on(struct cpu *cpu)
         return -ENOTSUP;
     }
     cpu->backend = own;
-    vmx_invept(INVEPT_ALL, 0);
-    if (vmx_caps.proc2 & PROC2_VPID)
-        vmx_invvpid(INVVPID_ALL, 0);
+    if (!vmx_invept(INVEPT_ALL, 0))
+        vmx_refused("INVEPT", 0);
+    if ((vmx_caps.proc2 & PROC2_VPID) && !vmx_invvpid(INVVPID_ALL, 0))
+        vmx_refused("INVVPID", 0);
     return 0;
 }

@@ -143,9 +143,7 @@ int vmx_vcpu_init(struct vcpu *v)
     write_controls(v);
     write_host_state(v);
     vmx_vcpu_reset(v);
-    /* the VPID may have been another vCPU's before */
-    if (vmx_caps.proc2 & PROC2_VPID)
-        vmx_invvpid(INVVPID_SINGLE, x->vpid);
+    vmx_flush_linear(v); /* the VPID may have been another vCPU's before */
     vmx_put(v);
     return 0;
 }

@@ -144,6 +144,47 @@ static void missing_comforts_are_fine(void **state)
     assert_int_equal(fake_vmx.invvpids, 0); /* each entry flushes by itself */
 }
 
+/* As another hypervisor may have it: VPIDs, but not each kind of INVVPID that we use. */
+static void vpid_only_with_invvpid(void **state)
+{
+    static const uint64_t bits[] = { VPID_CAP_INVVPID, VPID_CAP_INVVPID_SINGLE,
+                                     VPID_CAP_INVVPID_ALL };
+
+    for (size_t i = 0; i < ARRAY_SIZE(bits); i++) {
+        char text[64];
+
+        setup(state);
+        fake_vmx_msr(MSR_IA32_VMX_EPT_VPID_CAP,
+                     fake_vmx_get_msr(MSR_IA32_VMX_EPT_VPID_CAP) & ~bits[i]);
+        snprintf(text, sizeof(text), "INVVPID missing: IA32_VMX_EPT_VPID_CAP bit %d",
+                 __builtin_ctzll(bits[i]));
+        assert_int_equal(vmx_probe(), 0);
+        assert_non_null(strstr(fake_vmx.log, text));
+        fake_vmx_create();
+        assert_int_equal(fake_vmx.vmcs[VMCS_PROC_CONTROLS2] & PROC2_VPID, 0);
+        vmx_flush_linear(&fake_vmx.vcpu);
+        assert_int_equal(vmx_cpu_on(this_cpu()), 0);
+        assert_int_equal(fake_vmx.invvpids, 0);
+    }
+}
+
+/* Each CPU has its own lock: VMXON would raise #GP. */
+static void locked_off_on_another_cpu(void **state)
+{
+    (void)state;
+    this_cpu()->backend = NULL;
+    assert_int_equal(vmx_probe(), 0);
+    fake_vmx_msr(MSR_IA32_FEATURE_CONTROL, FEATURE_CONTROL_LOCKED);
+    assert_int_equal(vmx_cpu_on(this_cpu()), -ENOTSUP);
+    assert_non_null(strstr(fake_vmx.log, "VT-x is locked off: IA32_FEATURE_CONTROL bit 2"));
+    assert_null(this_cpu()->backend);
+    fake_vmx_msr(MSR_IA32_FEATURE_CONTROL, 0);
+    assert_int_equal(vmx_cpu_on(this_cpu()), 0);
+    assert_int_equal(fake_vmx_get_msr(MSR_IA32_FEATURE_CONTROL),
+                     FEATURE_CONTROL_LOCKED | FEATURE_CONTROL_VMX_OUTSIDE_SMX);
+    assert_int_equal(fake_vmx.invepts + fake_vmx.invvpids, 2); /* what others left behind */
+}
+
 static void all_that_is_missing_is_said_at_once(void **state)
 {
     (void)state;
@@ -269,6 +310,8 @@ int main(void)
         cmocka_unit_test_setup(missing_comforts_are_fine, setup),
         cmocka_unit_test_setup(all_that_is_missing_is_said_at_once, setup),
         cmocka_unit_test_setup(presence, setup),
+        cmocka_unit_test_setup(vpid_only_with_invvpid, setup),
+        cmocka_unit_test_setup(locked_off_on_another_cpu, setup),
         cmocka_unit_test_setup(vmcs_contents, setup),
         cmocka_unit_test_setup(control_registers_are_shadowed, setup),
         cmocka_unit_test_setup(timer_is_never_early, setup),
