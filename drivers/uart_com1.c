@@ -73,14 +73,10 @@ static void com1_write(const char *text, size_t length)
         com1_put_all(text, length, com1_put);
         return;
     }
-    /* Held already: a machine check has interrupted this very function. */
-    bool held = lock_held(&com1_lock);
-    if (!held)
-        lock_acquire(&com1_lock);
+    lock_acquire(&com1_lock);
     com1_put_all(text, length, com1_enqueue);
     com1_send();
-    if (!held)
-        lock_release(&com1_lock);
+    lock_release(&com1_lock);
 }
 
 /* The interrupt is edge triggered: it comes again only after no cause is left. */

@@ -43,8 +43,7 @@ void mux_write(uint8_t channel, const char *text, size_t length)
 {
     if (!present)
         return;
-    /* Held already: an NMI or a machine check has interrupted this very function. */
-    if (log_panicking || lock_held(&mux_lock)) {
+    if (log_panicking) {
         put_all(channel, text, length);
         return;
     }

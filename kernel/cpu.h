@@ -32,6 +32,7 @@ struct cpu {
     struct lock work_lock; /* rank LOCK_RANK_WORK */
     struct work *work_head, *work_tail;
     volatile uint32_t work_pending; /* read without the lock as a hint */
+    volatile uint32_t noted;        /* vectors that trap_report() is to tell of, as a mask */
     uint32_t lock_depth;            /* debug: ranks of locks held */
     uint32_t lock_ranks[8];
     uint64_t control_accesses;      /* of the vendor's control structure */

@@ -78,8 +78,7 @@ static void hostcon_write_all(const char *text, size_t length)
 
 void hostcon_write(const char *text, size_t length)
 {
-    /* Held already: an NMI or a machine check has interrupted this very function. */
-    if (panicking || lock_held(&hostcon_lock)) {
+    if (panicking) {
         hostcon_write_all(text, length);
         return;
     }

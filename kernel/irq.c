@@ -97,6 +97,7 @@ void irq_nmi(void)
 void irq_machine_check(void)
 {
     mce_handle(NULL);
+    mce_report();
 }
 
 uint64_t irq_unexpected(void)

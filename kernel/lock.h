@@ -3,7 +3,7 @@
  * Spin locks with a rank. A CPU takes locks in ascending rank only; debug builds assert it.
  * Interrupts are off in root mode but for the scheduler's loop and let_others_in() of
  * kernel/exits.c, where no lock is held, so a lock never nests with an interrupt handler on its
- * own CPU.
+ * own CPU. NMIs, machine checks and INITs come all the same: they take none (kernel/trap.c).
  *
  * The table of VMs needs none: life-cycle calls run on CPU 0; nor does a run queue, which only its
  * own CPU changes.

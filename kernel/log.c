@@ -110,8 +110,7 @@ void log_printf(const char *format, ...)
 
 void log_text(const char *text, size_t length)
 {
-    /* Held already: an NMI, machine check or fault has interrupted this very function. */
-    if (log_panicking || lock_held(&log_lock)) {
+    if (log_panicking) { /* the others stand still, and one of them may hold the lock */
         log_lines(text, length);
         return;
     }

@@ -4,6 +4,7 @@
 
 #include "kernel/cpu.h"
 #include "kernel/log.h"
+#include "kernel/panic.h"
 #include "kernel/x86.h"
 
 #define MCE_BANK_STRIDE 4u /* MSRs: CTL, STATUS, ADDR, MISC */
@@ -14,11 +15,10 @@ static bool mce_supported(void)
     return (edx & CPUID_1_EDX_MCE) && (edx & CPUID_1_EDX_MCA);
 }
 
-/* Logs and clears each valid bank. True: at least one error lost something. */
-static bool mce_scan(const char *when)
+/* Logs and clears each valid bank. */
+static void mce_scan(const char *when)
 {
     uint32_t count = (uint32_t)x86_rdmsr(MSR_IA32_MCG_CAP) & MCG_CAP_COUNT;
-    bool fatal = false;
 
     for (uint32_t bank = 0; bank < count; bank++) {
         uint32_t offset = bank * MCE_BANK_STRIDE;
@@ -28,8 +28,19 @@ static bool mce_scan(const char *when)
         uint64_t address = status & MC_STATUS_ADDRV ? x86_rdmsr(MSR_IA32_MC0_ADDR + offset) : 0;
         log_printf("machine check %s: CPU %u bank %u status %#lx address %#lx\n", when,
                    this_cpu()->index, bank, status, address);
-        fatal |= (status & (MC_STATUS_UC | MC_STATUS_PCC)) != 0;
         x86_wrmsr(MSR_IA32_MC0_STATUS + offset, 0);
+    }
+}
+
+/* Has an error lost something? */
+static bool mce_fatal(void)
+{
+    uint32_t count = (uint32_t)x86_rdmsr(MSR_IA32_MCG_CAP) & MCG_CAP_COUNT;
+    bool fatal = false;
+
+    for (uint32_t bank = 0; bank < count; bank++) {
+        uint64_t status = x86_rdmsr(MSR_IA32_MC0_STATUS + bank * MCE_BANK_STRIDE);
+        fatal |= (status & MC_STATUS_VAL) && (status & (MC_STATUS_UC | MC_STATUS_PCC));
     }
     return fatal;
 }
@@ -47,11 +58,21 @@ void mce_init_cpu(void)
     x86_write_cr4(x86_read_cr4() | CR4_MCE);
 }
 
+void mce_report(void)
+{
+    if (mce_supported())
+        mce_scan("now");
+}
+
+/* The banks keep what they hold for mce_report(). */
 void mce_handle(const struct trap_frame *frame)
 {
     uint64_t status = x86_rdmsr(MSR_IA32_MCG_STATUS);
 
-    if (mce_scan("now") || !(status & MCG_STATUS_RIPV))
+    if (mce_fatal() || !(status & MCG_STATUS_RIPV))
         panic_frame(frame, "machine check, MCG_STATUS %#lx", status);
     x86_wrmsr(MSR_IA32_MCG_STATUS, 0);
 }
+
+static const struct panic_hook panic_banks = { .name = "machine checks", .print = mce_report };
+SET_ADD(panic_hook, panic_banks);

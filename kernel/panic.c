@@ -55,9 +55,6 @@ static void panic_stop_others(void)
     lapic_send_nmi_others();
     while (__atomic_load_n(&panic_stopped, __ATOMIC_ACQUIRE) < others && time_tsc() < end)
         x86_pause();
-    log_panicking = true;
-    if (panic_stopped < others)
-        log_printf("%u CPUs do not stop\n", others - panic_stopped);
 }
 
 /* The first CPU goes on; any other stops here, and so does a panic inside of a panic. */
@@ -71,6 +68,8 @@ static void panic_begin(void)
         panic_stop_others();
         log_panicking = true;
         hostcon_panic();
+        if (lapic_ready() && panic_stopped + 1 < smp_online())
+            log_printf("%u CPUs do not stop\n", smp_online() - 1 - panic_stopped);
         return;
     }
     panic_stop_if_other();

@@ -10,6 +10,7 @@
 #include "kernel/mitigate.h"
 #include "kernel/page.h"
 #include "kernel/time.h"
+#include "kernel/trap.h"
 #include "kernel/vcpu.h"
 #include "kernel/vm.h"
 #include "kernel/x86.h"
@@ -162,6 +163,7 @@ void sched_loop(void)
 
     for (;;) {
         x86_sti_nop_cli(); /* guests that leave at once, or scrubbing, must not keep them off */
+        trap_report();
         work_run();
         if (this_cpu()->index == 0)
             housekeeping();

@@ -11,6 +11,7 @@
 #include "kernel/irq.h"
 #include "kernel/log.h"
 #include "kernel/mce.h"
+#include "kernel/vcpu.h"
 #include "kernel/x86.h"
 
 #define TRAP_STUB_SIZE 16
@@ -108,23 +109,42 @@ static _Noreturn void trap_fatal(const struct trap_frame *f)
                 f->error_code);
 }
 
-static void trap_nmi(void)
+/* NMI, #MC and #SX come anywhere, where any lock may be held, here or by a CPU that waits for this
+ * one: what there is to say waits for trap_report(). */
+static void trap_note(uint64_t vector)
 {
-    panic_stop_if_other();
-    /* Firmware or a watchdog raised it: the cause is not ours to know, but it must be visible. */
-    log_printf("NMI on CPU %u, ignored\n", this_cpu()->index);
+    struct cpu *cpu = this_cpu();
+
+    __atomic_fetch_or(&cpu->noted, 1u << vector, __ATOMIC_SEQ_CST);
+    if (cpu->current)
+        __atomic_fetch_or(&cpu->current->requests, VCPU_REQ_YIELD, __ATOMIC_SEQ_CST);
+}
+
+void trap_report(void)
+{
+    struct cpu *cpu = this_cpu();
+    uint32_t noted = cpu->noted ? __atomic_exchange_n(&cpu->noted, 0, __ATOMIC_SEQ_CST) : 0;
+
+    /* firmware or a watchdog raised it: the cause is not ours to know, but it must be visible */
+    if (noted & BIT(VECTOR_NMI))
+        log_printf("NMI on CPU %u, ignored\n", cpu->index);
+    if (noted & BIT(VECTOR_SX)) /* a backend has INIT come so */
+        log_printf("INIT on CPU %u, ignored\n", cpu->index);
+    if (noted & BIT(VECTOR_MC))
+        mce_report();
 }
 
 void trap_dispatch(struct trap_frame *frame)
 {
-    if (frame->vector >= IRQ_VECTOR_FIRST)
+    if (frame->vector >= IRQ_VECTOR_FIRST) {
         irq_dispatch((unsigned)frame->vector);
-    else if (frame->vector == VECTOR_NMI)
-        trap_nmi();
+        return;
+    }
+    if (frame->vector == VECTOR_NMI)
+        panic_stop_if_other();
     else if (frame->vector == VECTOR_MC)
         mce_handle(frame);
-    else if (frame->vector == VECTOR_SX) /* a backend has INIT come so */
-        log_printf("INIT on CPU %u, ignored\n", this_cpu()->index);
-    else
+    else if (frame->vector != VECTOR_SX)
         trap_fatal(frame);
+    trap_note(frame->vector);
 }

@@ -21,6 +21,8 @@ uint64_t trap_idt_base(void);
 
 /* kernel/trap.S calls this; it returns to resume what was interrupted. */
 void trap_dispatch(struct trap_frame *frame);
+/* Logs what NMIs, machine checks and INITs on this CPU have left to say. No lock held. */
+void trap_report(void);
 
 /* Panics with the registers of *frame, which may be NULL. */
 void panic_frame(const struct trap_frame *frame, const char *format, ...)

@@ -28,6 +28,7 @@
 #include "kernel/rtc.h"
 #include "kernel/sched.c" /* whose queues a test empties */
 #include "kernel/time.h"
+#include "kernel/trap.h"
 #include "kernel/vdev.h"
 #include "kernel/vm.h"
 #include "kernel/vm_stop.h"
@@ -255,7 +256,7 @@ static const struct backend the_backend = {
 };
 const struct backend *backend = &the_backend;
 
-/* kernel/exit.c, housekeeping.c, work.c, vtimer.c: for a test that runs the loop. */
+/* kernel/exit.c, housekeeping.c, trap.c, work.c, vtimer.c: for a test that runs the loop. */
 __attribute__((weak)) void vcpu_run(struct vcpu *v)
 {
     (void)v;
@@ -271,6 +272,10 @@ uint64_t housekeeping_deadline(void)
 }
 
 void work_run(void)
+{
+}
+
+void trap_report(void)
 {
 }
 

@@ -71,6 +71,11 @@ static inline void x86_invlpg(uint64_t address)
     (void)address;
 }
 
+static inline void x86_lidt(const struct x86_table_reg *reg)
+{
+    (void)reg;
+}
+
 static inline void x86_verw(uint16_t selector)
 {
     (void)selector;
