@@ -59,4 +59,8 @@ $(BOOT_OUT)/BOOTX64.EFI: $(BOOT_OUT)/BOOTX64.so
 	objcopy -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j .rel -j .rela -j .rel.* -j .rela.* \
 	    -j .reloc --target efi-app-x86_64 $< $@
 
+.PHONY: syntax
+syntax::
+	@$(CC) -std=c17 $(BOOT_CODEGEN) -I. $(BOOT_INCLUDES) $(BOOT_WARN) $(BOOT_DEFS) -fsyntax-only boot/*.c
+
 -include $(wildcard $(BOOT_OUT)/*.d)

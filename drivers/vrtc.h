@@ -35,8 +35,6 @@ enum rtc_register {
 #define A_DV_RESET 0x60u /* and 0x70: the divider stands still */
 #define A_RS 0x0Fu
 #define B_SET 0x80u
-#define B_PIE 0x40u
-#define B_AIE 0x20u
 #define B_UIE 0x10u
 #define B_DM 0x04u  /* binary, not BCD */
 #define B_24H 0x02u
@@ -44,7 +42,7 @@ enum rtc_register {
 #define C_PF 0x40u
 #define C_AF 0x20u
 #define C_UF 0x10u
-#define C_EVENTS (C_PF | C_AF | C_UF) /* same bits as their enables in B */
+#define C_EVENTS (C_PF | C_AF | C_UF) /* their enables in B: the same bits */
 
 #define NS_PER_S 1000000000ull
 

@@ -11,6 +11,10 @@ FLAT_CFLAGS := -std=c17 -O2 -g -ffreestanding -fno-pic -fno-pie -mno-red-zone -m
     -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
     -fno-delete-null-pointer-checks -Wall -Wextra -Wshadow -Wconversion -Werror -I.
 
+.PHONY: syntax
+syntax::
+	@$(CC) $(FLAT_CFLAGS) -fsyntax-only $(wildcard guests/lib/*.c $(addsuffix /*.c,$(FLAT_DIRS)))
+
 .PHONY: flat-guests
 flat-guests: $(GUEST_BINS)
 

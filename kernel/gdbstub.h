@@ -43,7 +43,7 @@ bool gdbstub_stepped(struct vcpu *vcpu);
 #define GDB_PACKET_MAX 2048u
 #define GDB_BREAKPOINTS 32u
 
-enum gdb_stop { GDB_STOP_NONE = 0, GDB_STOP_STEP, GDB_STOP_BREAKPOINT, GDB_STOP_INTERRUPT };
+enum gdb_stop { GDB_STOP_STEP = 1, GDB_STOP_BREAKPOINT, GDB_STOP_INTERRUPT };
 
 /* kernel/gdbstub_line.c: packets, without a session. */
 

@@ -55,4 +55,9 @@ $(BUILD)/font8x16.bin: $(VGA_ROM)
 $(KERNEL_OBJ)/drivers/font.S.o: KERNEL_CFLAGS += -DFONT_FILE='"$(BUILD)/font8x16.bin"'
 $(KERNEL_OBJ)/drivers/font.S.o: $(BUILD)/font8x16.bin
 
+# For another compiler's warnings: "make CC=clang syntax" reads all sources and builds nothing.
+.PHONY: syntax
+syntax::
+	@$(CC) $(KERNEL_CFLAGS) -fsyntax-only $(filter %.c,$(KERNEL_SOURCES))
+
 -include $(KERNEL_OBJECTS:.o=.d)

@@ -173,7 +173,6 @@ static inline void barrier(void)
 
 /* x2APIC MSRs (SDM 3A, x2APIC Register Address Space) */
 #define X2APIC_ID 0x802u
-#define X2APIC_VERSION 0x803u
 #define X2APIC_TPR 0x808u
 #define X2APIC_PPR 0x80au
 #define X2APIC_EOI 0x80bu

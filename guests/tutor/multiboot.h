@@ -8,7 +8,6 @@
 #define MULTIBOOT_BOOTLOADER_MAGIC 0x2BADB002
 
 /* Multiboot Specification 0.6.96, 3.3 "Boot information format", as far as it is used here. */
-#define MULTIBOOT_INFO_MEMORY 0x01
 #define MULTIBOOT_INFO_CMDLINE 0x04
 #define MULTIBOOT_INFO_MODS 0x08
 #define MULTIBOOT_INFO_MEM_MAP 0x40

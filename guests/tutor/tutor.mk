@@ -26,7 +26,10 @@ $(TUTOR_OBJ)/%.o: $(TUTOR_DIR)/% $(TUTOR_DIR)/tutor.mk
 
 -include $(TUTOR_OBJECTS:.o=.d)
 
-.PHONY: tutor-run tutor-check
+.PHONY: tutor-run tutor-check syntax
+syntax::
+	@$(CC) $(TUTOR_CFLAGS) -fsyntax-only $(filter %.c,$(TUTOR_SOURCES))
+
 tutor-run: $(TUTOR_ELF)
 	qemu-system-x86_64 -m 64M -kernel $< -device isa-debug-exit,iobase=0xf4,iosize=4 \
 		-display none -serial mon:stdio

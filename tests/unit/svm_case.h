@@ -8,7 +8,6 @@
 #include "tests/unit/host_stubs.h"
 
 #define EVENT(type, vector) (EVENT_VALID | (uint64_t)(type) << EVENT_TYPE_SHIFT | (vector))
-#define ATTRIBUTES_P BIT(7)
 #define ATTRIBUTES_CODE 0x9bu /* present, readable, accessed */
 
 static struct vcpu *const v = &fake_svm.vcpu;
