@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: MIT
 """Tests scripts/choice.py, kvm.py and qemu.py: what a run takes on which machine, and why."""
 
+import io
 import os
 import sys
 import tempfile
 import unittest
+from contextlib import redirect_stdout
 from pathlib import Path
 from unittest import mock
 
 import choice
 import kvm
 import qemu
+import run
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -60,6 +63,46 @@ class ChoiceTest(unittest.TestCase):
         with on_machine(qemu_tcg="no QEMU"):
             self.assertEqual(choice.choose(), (None, "qemu-tcg: no QEMU"))
         self.assertIn("no emulator 'abacus'; there are: bochs", choice.choose("abacus")[1])
+
+
+class LineTest(unittest.TestCase):
+    """The line that a run begins with: what it takes, why, and how to choose."""
+
+    def line(self, emu="", **problems):
+        said = io.StringIO()
+        environment = mock.patch.dict(os.environ, EMU=emu, MANIFEST=__file__)
+        stopped = mock.patch.object(run.image, "build", side_effect=KeyboardInterrupt)
+        nested = mock.patch.object(kvm, "backend", lambda: "svm")
+        with on_machine(**problems), environment, stopped, nested, redirect_stdout(said):
+            with self.assertRaises(KeyboardInterrupt):
+                run.main()
+        lines = said.getvalue().splitlines()
+        self.assertEqual(len(lines), 1, lines)
+        return lines[0]
+
+    def test_with_kvm(self):
+        self.assertEqual(self.line(), "run: qemu-kvm (it has this CPU's AMD-V; EMU=bochs or "
+                         "EMU=qemu-tcg takes another); CPUS=2 RAM=1024M")  # fmt: skip
+
+    def test_without_kvm(self):
+        self.assertEqual(self.line(qemu_kvm="it is not nested"),
+                         "run: bochs (it has VT-x; no KVM: it is not nested; EMU=qemu-tcg, AMD-V, "
+                         "needs no built emulator and starts fastest); CPUS=2 RAM=1024M")
+
+    def test_without_bochs(self):
+        line = self.line(qemu_kvm="it is not nested", bochs="it is not built")
+        self.assertTrue(line.startswith("run: qemu-tcg (it has AMD-V; no KVM: it is not nested; "
+                                        "it is not built)"), line)  # fmt: skip
+
+    def test_chosen(self):
+        for emu in choice.COMMANDS:
+            self.assertTrue(self.line(emu).startswith(f"run: {emu} (as EMU={emu} says); "))
+
+    def test_none(self):
+        told = "^run: no emulator can be used here: qemu-kvm: a; bochs: b; qemu-tcg: c$"
+        with (mock.patch.dict(os.environ, EMU=""), self.assertRaisesRegex(SystemExit, told),
+              on_machine(qemu_kvm="a", bochs="b", qemu_tcg="c")):  # fmt: skip
+            run.main()
 
 
 INTEL = {"nested": "Y", "ept": "Y", "unrestricted_guest": "Y"}
