@@ -2,6 +2,7 @@
 """Guests that never end, another VM's secret, memory that comes back: told to the monitor."""
 
 import re
+import time
 
 from lib.report import ROOT
 from lib.room import on, seconds
@@ -9,15 +10,17 @@ from lib.room import on, seconds
 ENDLESS = {1: "spin", 2: "halt", 3: "debug", 4: "align"}
 MONITOR = "\x01m"
 CYCLES = 100
+RANDOM = 3  # guests of random instructions
+RANDOM_SECONDS = 20
 
 
 def program(*names):
     return {f"{name}.bin": ROOT / f"build/guests/{name}.bin" for name in names}
 
 
-def vm(name, image, cmdline="", memory="16M", more=""):
+def vm(name, image, cmdline="", memory="16M", more="", cpus=1):
     return (
-        f"  - {{name: {name}, kind: flat, cpus: 1, memory: {memory}, kernel: {image}.bin"
+        f"  - {{name: {name}, kind: flat, cpus: {cpus}, memory: {memory}, kernel: {image}.bin"
         + (f", cmdline: {cmdline}" if cmdline else "")
         + f"{more}}}\n"
     )
@@ -120,4 +123,40 @@ def test_create_and_kill(room):
     assert free_pages(machine) == before
     starts = len(re.findall(r"brief: ended: killed", machine.text["log"]))
     assert starts == CYCLES + 1, starts
+    ticks(machine)
+
+
+def remove(machine, name):
+    machine.send(f"kill {name}\r")
+    while True:  # its vCPUs may need a moment to notice
+        machine.send(f"destroy {name}\r")
+        if not machine.expect("serial", rf"^{name}: (not )?destroyed", 30)[1]:
+            return
+
+
+@seconds(150)
+def test_random(room):
+    """Guests of random instructions do what they will to themselves, and begin again when they
+    end; nobody else notices, and all memory comes back."""
+    names = [f"random{i}" for i in range(RANDOM)]
+    vms = [vm("neighbour", "neighbour", "ticks=1000000")]
+    vms += [vm(name, "hostile-random", f"seed={i}", more=", autostart: false", cpus=2)
+            for i, name in enumerate(names)]  # fmt: skip
+    machine = room.boot(manifest(*vms), program("neighbour", "hostile-random"))
+    ticks(machine)
+    machine.send(MONITOR + "".join(f"create {name}\r" for name in names))
+    for name in names:  # what is kept for the next one
+        remove(machine, name)
+    before = free_pages(machine)
+    machine.send("".join(f"create {name}\rstart {name}\r" for name in names))
+    seen, end = 0, time.monotonic() + RANDOM_SECONDS
+    while time.monotonic() < end and machine.pump(0.2):
+        ended = [event["vm"] for event in machine.events[seen:] if event["event"] == "end"]
+        seen = len(machine.events)
+        machine.send("".join(f"start {name}\r" for name in ended))
+    ticks(machine)
+    for name in names:
+        machine.expect(name, "^attack$", 30)
+        remove(machine, name)
+    assert free_pages(machine) == before
     ticks(machine)
