@@ -157,9 +157,10 @@ static void choose_event(struct vcpu *v)
     set_windows(v, windows);
 }
 
+/* An event that waits is the #DB of a HLT that was single-stepped. */
 static bool ends_halt(struct vcpu *v)
 {
-    return v->nmi_pending || (v->vm->intc->wakes(v) && backend->interruptible(v));
+    return v->event.type || v->nmi_pending || (v->vm->intc->wakes(v) && backend->interruptible(v));
 }
 
 /* All but interrupts and timers. False: the vCPU leaves its loop at once. */

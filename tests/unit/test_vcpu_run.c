@@ -18,6 +18,13 @@ static void cpuid_then_hlt(struct vmexit *exit)
     fake.tsc += 100;
 }
 
+/* Then a PAUSE, with which it leaves. */
+static void hlt_once(struct vmexit *exit)
+{
+    exit->kind = fake.entries == 1 ? EXIT_HLT : EXIT_PAUSE;
+    exit->length = 1;
+}
+
 static void runs_until_it_halts(void **state)
 {
     (void)state;
@@ -60,6 +67,18 @@ static void interrupts_wait_for_the_window(void **state)
     vcpu_run(v);
     assert_int_equal(fake.injected.type, VEVENT_NMI);
     assert_false(v->nmi_pending);
+}
+
+/* A HLT that is single-stepped: the #DB behind it wakes the guest, whatever IF is. */
+static void a_trap_ends_the_halt(void **state)
+{
+    (void)state;
+    fake.guest = hlt_once;
+    fake.regs[VREG_RFLAGS] = RFLAGS_FIXED1 | RFLAGS_TF;
+    vcpu_run(v);
+    assert_int_equal(fake.injections, 1);
+    assert_int_equal(fake.injected.vector, VECTOR_DB);
+    assert_int_equal(fake.entries, 2);
 }
 
 /* An event whose delivery was interrupted comes first, the interrupt later. */
@@ -160,6 +179,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(runs_until_it_halts, setup),
+        cmocka_unit_test_setup(a_trap_ends_the_halt, setup),
         cmocka_unit_test_setup(interrupts_wait_for_the_window, setup),
         cmocka_unit_test_setup(interrupted_event_first, setup),
         cmocka_unit_test_setup(no_event_replaces_another, setup),

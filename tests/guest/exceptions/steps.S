@@ -58,6 +58,7 @@ exceptions_hypercall:
         step    movq %rax, %cr3
         step    rdtsc
         step    clts
+        step    hlt             # interrupts are off: only the #DB ends it
         pushfq
         andl    $~RFLAGS_TF, (%rsp)
         popfq
