@@ -36,7 +36,7 @@ struct cpu {
     uint32_t lock_depth;            /* debug: ranks of locks held */
     uint32_t lock_ranks[8];
     uint64_t control_accesses;      /* of the vendor's control structure */
-    uint64_t host_msr_accesses;     /* counted where the exit path uses RDMSR or WRMSR */
+    uint64_t host_msr_accesses;     /* RDMSR and WRMSR of ours */
     void *backend;         /* per-CPU state of the backend (VMXON region and the like) */
 };
 
@@ -62,16 +62,25 @@ static inline struct cpu *this_cpu(void)
     } while (0)
 #endif
 
-/* Counts accesses to the vendor's control structure. */
+#ifdef MULLION_HOST_TEST
+#define CPU_ADD(counter, count) (this_cpu()->counter += (count))
+#else
+#define CPU_ADD(counter, count)                                                                    \
+    __asm__("addq %1, %%gs:%c2"                                                                    \
+            : "+m"(*(uint64_t *)NULL)                                                              \
+            : "er"((uint64_t)(count)), "i"(offsetof(struct cpu, counter)))
+#endif
+
+/* What exits cost where we are a guest ourselves: accesses to the vendor's control structure, and
+ * to MSRs. */
 static inline void cpu_count_access(uint32_t count)
 {
-#ifdef MULLION_HOST_TEST
-    this_cpu()->control_accesses += count;
-#else
-    __asm__("addq %1, %%gs:%c2"
-            : "+m"(*(uint64_t *)NULL)
-            : "er"((uint64_t)count), "i"(offsetof(struct cpu, control_accesses)));
-#endif
+    CPU_ADD(control_accesses, count);
+}
+
+static inline void cpu_count_msr(void)
+{
+    CPU_ADD(host_msr_accesses, 1);
 }
 
 uint32_t cpu_count(void);            /* CPUs that are known, online or not */

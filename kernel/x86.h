@@ -6,6 +6,7 @@
 #ifndef KERNEL_X86_H
 #define KERNEL_X86_H
 
+#include "kernel/cpu.h"
 #include "kernel/types.h"
 #include "kernel/x86_cpuid.h"
 #include "kernel/x86_regs.h"
@@ -37,15 +38,18 @@ static inline uint64_t x86_rdmsr(uint32_t msr)
 {
     uint32_t low, high;
     __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr) : "memory");
+    cpu_count_msr();
     return ((uint64_t)high << 32) | low;
 }
 
+/* Counted behind it: the first one gives this CPU its record. */
 static inline void x86_wrmsr(uint32_t msr, uint64_t value)
 {
     __asm__ volatile("wrmsr"
                      :
                      : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
                      : "memory");
+    cpu_count_msr();
 }
 
 static inline uint64_t x86_xgetbv(uint32_t index)
