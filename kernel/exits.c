@@ -12,32 +12,47 @@
 #include "kernel/vm.h"
 #include "kernel/x86.h"
 
-static enum verdict on_none(struct vcpu *v, struct vmexit *exit)
+/* Those whose verdict is all, or the reason why the VM ends. */
+static const struct {
+    enum verdict verdict;
+    const char *failure;
+} plain[] = {
+    [EXIT_NONE] = { VERDICT_RETRY, NULL },
+    [EXIT_BUS_LOCK] = { VERDICT_RETRY, NULL }, /* counted by its exit code */
+    [EXIT_PAUSE] = { VERDICT_LEAVE, NULL },
+    /* caches are shared by all VMs and coherent with all that a guest can reach */
+    [EXIT_CACHE] = { VERDICT_NEXT, NULL },
+    [EXIT_TRIPLE_FAULT] = { VERDICT_STOP, "triple fault" },
+    [EXIT_TASK_SWITCH] = { VERDICT_STOP, "hardware task switch, which VT-x and AMD-V leave to software" },
+    [EXIT_ENTRY_FAILED] = { VERDICT_STOP, "the processor refused the guest's state" },
+};
+
+static enum verdict on_plain(struct vcpu *v, struct vmexit *exit)
 {
-    (void)v;
-    (void)exit;
-    return VERDICT_RETRY;
+    if (plain[exit->kind].failure)
+        vm_fail(v->vm, v, "%s", plain[exit->kind].failure);
+    return plain[exit->kind].verdict;
 }
-EXIT_HANDLER(EXIT_NONE, on_none);
+EXIT_HANDLER(EXIT_NONE, on_plain);
+EXIT_HANDLER(EXIT_BUS_LOCK, on_plain);
+EXIT_HANDLER(EXIT_PAUSE, on_plain);
+EXIT_HANDLER(EXIT_CACHE, on_plain);
+EXIT_HANDLER(EXIT_TRIPLE_FAULT, on_plain);
+EXIT_HANDLER(EXIT_TASK_SWITCH, on_plain);
+EXIT_HANDLER(EXIT_ENTRY_FAILED, on_plain);
 
 static enum verdict on_interrupt(struct vcpu *v, struct vmexit *exit)
 {
-    if (exit->vector)
+    if (exit->kind == EXIT_NMI)
+        irq_nmi();
+    else if (exit->vector)
         irq_dispatch(exit->vector);
     if (sched_house_waits(v))
         vcpu_request(v, VCPU_REQ_YIELD);
     return VERDICT_RETRY;
 }
 EXIT_HANDLER(EXIT_INTERRUPT, on_interrupt);
-
-static enum verdict on_nmi(struct vcpu *v, struct vmexit *exit)
-{
-    (void)v;
-    (void)exit;
-    irq_nmi();
-    return VERDICT_RETRY;
-}
-EXIT_HANDLER(EXIT_NMI, on_nmi);
+EXIT_HANDLER(EXIT_NMI, on_interrupt);
 
 /* Debug traps come before the preemption timer and before interrupts (SDM 3C, "VMX-Preemption
  * Timer"), an injected event before both: deliveries that cause the next would keep these off for
@@ -110,14 +125,6 @@ static enum verdict on_hlt(struct vcpu *v, struct vmexit *exit)
 }
 EXIT_HANDLER(EXIT_HLT, on_hlt);
 
-static enum verdict on_pause(struct vcpu *v, struct vmexit *exit)
-{
-    (void)v;
-    (void)exit;
-    return VERDICT_LEAVE;
-}
-EXIT_HANDLER(EXIT_PAUSE, on_pause);
-
 static enum verdict on_undefined(struct vcpu *v, struct vmexit *exit)
 {
     (void)exit;
@@ -134,15 +141,6 @@ static enum verdict on_forbidden(struct vcpu *v, struct vmexit *exit)
 }
 EXIT_HANDLER(EXIT_FORBIDDEN, on_forbidden);
 
-/* WBINVD and INVD: caches are shared by all VMs and coherent with all that a guest can reach. */
-static enum verdict on_cache(struct vcpu *v, struct vmexit *exit)
-{
-    (void)v;
-    (void)exit;
-    return VERDICT_NEXT;
-}
-EXIT_HANDLER(EXIT_CACHE, on_cache);
-
 static enum verdict on_xsetbv(struct vcpu *v, struct vmexit *exit)
 {
     uint64_t value = (uint32_t)v->gpr[RAX] | v->gpr[RDX] << 32;
@@ -155,22 +153,6 @@ static enum verdict on_xsetbv(struct vcpu *v, struct vmexit *exit)
     return VERDICT_NEXT;
 }
 EXIT_HANDLER(EXIT_XSETBV, on_xsetbv);
-
-static enum verdict on_triple_fault(struct vcpu *v, struct vmexit *exit)
-{
-    (void)exit;
-    vm_fail(v->vm, v, "triple fault");
-    return VERDICT_STOP;
-}
-EXIT_HANDLER(EXIT_TRIPLE_FAULT, on_triple_fault);
-
-static enum verdict on_task_switch(struct vcpu *v, struct vmexit *exit)
-{
-    (void)exit;
-    vm_fail(v->vm, v, "hardware task switch, which VT-x and AMD-V leave to software");
-    return VERDICT_STOP;
-}
-EXIT_HANDLER(EXIT_TASK_SWITCH, on_task_switch);
 
 static enum verdict on_apic_write(struct vcpu *v, struct vmexit *exit)
 {
@@ -186,15 +168,6 @@ static enum verdict on_apic_eoi(struct vcpu *v, struct vmexit *exit)
 }
 EXIT_HANDLER(EXIT_APIC_EOI, on_apic_eoi);
 
-/* Counted by its exit code; the guest goes on. */
-static enum verdict on_bus_lock(struct vcpu *v, struct vmexit *exit)
-{
-    (void)v;
-    (void)exit;
-    return VERDICT_RETRY;
-}
-EXIT_HANDLER(EXIT_BUS_LOCK, on_bus_lock);
-
 /* An instruction or a delivery in microcode that does not end begins anew. */
 static enum verdict on_stuck(struct vcpu *v, struct vmexit *exit)
 {
@@ -206,14 +179,6 @@ static enum verdict on_stuck(struct vcpu *v, struct vmexit *exit)
     return VERDICT_RETRY;
 }
 EXIT_HANDLER(EXIT_STUCK, on_stuck);
-
-static enum verdict on_entry_failed(struct vcpu *v, struct vmexit *exit)
-{
-    (void)exit;
-    vm_fail(v->vm, v, "the processor refused the guest's state");
-    return VERDICT_STOP;
-}
-EXIT_HANDLER(EXIT_ENTRY_FAILED, on_entry_failed);
 
 static enum verdict on_unknown(struct vcpu *v, struct vmexit *exit)
 {
