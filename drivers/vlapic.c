@@ -13,8 +13,6 @@
 #include "drivers/vioapic.h"
 #include "kernel/vdev.h"
 
-#define MSR_X2APIC_EOI (MSR_IA32_X2APIC_BASE + (LAPIC_EOI >> 4))
-
 /* Where this CPU's running vCPU sees its APIC by MMIO; NULL: it does not. */
 static struct vlapic *decoded(uint64_t offset, unsigned size)
 {
@@ -63,7 +61,7 @@ static int base_write(struct vlapic *apic, uint64_t value)
         vlapic_registers_reset(apic);
     else if (from != to)
         vlapic_identify(apic);
-    if (from != to && (apic->gathers || __atomic_load_n(&apic->extint, __ATOMIC_ACQUIRE)))
+    if (from != to && (apic->vcpu->vm->apicv || __atomic_load_n(&apic->extint, __ATOMIC_ACQUIRE)))
         vcpu_request(apic->vcpu, VCPU_REQ_IRQ);
     return 0;
 }
@@ -77,7 +75,7 @@ static int vlapic_msr_read(struct vcpu *vcpu, uint32_t msr, uint64_t *value)
     else if (msr == MSR_IA32_APIC_BASE)
         *value = apic->base;
     else
-        return vlapic_x2apic(apic) ? vlapic_x2apic_read(apic, msr, value) : -EINVAL;
+        return vlapic_x2apic_read(apic, msr, value);
     return 0;
 }
 
@@ -85,24 +83,12 @@ static int vlapic_msr_write(struct vcpu *vcpu, uint32_t msr, uint64_t value)
 {
     struct vlapic *apic = vlapic_of(vcpu);
 
-    if (msr == MSR_IA32_TSC_DEADLINE) {
-        vlapic_deadline_set(apic, value);
-        return 0;
-    }
+    if (likely(msr >= MSR_IA32_X2APIC_BASE))
+        return vlapic_x2apic_write(apic, msr, value);
     if (unlikely(msr == MSR_IA32_APIC_BASE))
         return base_write(apic, value);
-    if (unlikely(!vlapic_x2apic(apic)))
-        return -EINVAL;
-    if (msr == MSR_X2APIC_EOI && !value) { /* the frequent ones go straight */
-        vlapic_eoi(apic);
-        return 0;
-    }
-    if (msr == MSR_IA32_X2APIC_SELF_IPI && value >= LAPIC_VECTOR_MIN &&
-        value <= LAPIC_VECTOR_MASK) {
-        vlapic_set_irq(apic, (uint8_t)value, false);
-        return 0;
-    }
-    return vlapic_x2apic_write(apic, msr, value);
+    vlapic_deadline_set(apic, value);
+    return 0;
 }
 
 static uint64_t vlapic_cr8_read(struct vcpu *vcpu)
@@ -177,7 +163,6 @@ static int vlapic_attach(struct vcpu *vcpu)
     if (!apic->page)
         return -ENOMEM;
     apic->vcpu = vcpu;
-    apic->gathers = vcpu->vm->apicv;
     apic->base = MACHINE_LAPIC_BASE | APIC_BASE_EN | (vcpu->id == 0 ? APIC_BASE_BSP : 0);
     vcpu->lapic = apic;
     vlapic_timer_init(apic);
@@ -220,14 +205,14 @@ static void vlapic_describe(struct vdev *dev, char *buffer, size_t size)
 
     for (uint32_t i = 0; i < dev->vm->vcpu_count && used < size; i++) {
         struct vlapic *apic = vlapic_of(dev->vm->vcpus[i]);
-        int n = snprintf(buffer + used, size - used, "[%u] %s svr=%x tpr=%x in service=%d%s ",
+        int n = snprintf(buffer + used, size - used, "[%u] %s svr=%x tpr=%x in service=%u%s ",
                          (unsigned)i,
                          apic->hardware        ? "x2APIC by hardware"
                          : vlapic_x2apic(apic) ? "x2APIC"
                                                : "xAPIC",
                          (unsigned)vlapic_load(apic, LAPIC_SVR),
-                         (unsigned)vlapic_load(apic, LAPIC_TPR), apic->isr_top,
-                         apic->irr_words ? " pending" : "");
+                         (unsigned)vlapic_load(apic, LAPIC_TPR), vlapic_served(apic),
+                         vlapic_requested(apic) ? " pending" : "");
         used += n > 0 ? (size_t)n : 0;
     }
 }

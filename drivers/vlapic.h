@@ -3,9 +3,10 @@
  * Local APIC and x2APIC of a vCPU in software (root mode). The registers lie in a page in the
  * architectural layout, so that the same page can serve as the virtual-APIC page.
  *
- * Who may touch what: IRR, TMR and irr_words (with APIC virtualisation: TMR, posted and
- * posted_words) are changed atomically from any CPU; everything else only by the CPU that runs
- * the vCPU (or before it ran).
+ * What is requested, level-triggered and in service lies beside the page: as 64-bit words and a
+ * stack the usual questions cost little, and no other CPU may write into a page that the processor
+ * uses. Who may touch what: `irr`, `level`, esr_new and extint are changed atomically from any CPU;
+ * everything else only by the CPU that runs the vCPU (or before it ran).
  */
 #ifndef DRIVERS_VLAPIC_H
 #define DRIVERS_VLAPIC_H
@@ -48,14 +49,13 @@ enum lapic_delivery {
 #define LAPIC_ESR_REGISTER (1u << 7)
 
 struct vlapic {
+    uint64_t irr[APICV_WORDS];   /* requested, but not yet of the processor; atomic */
+    uint64_t level[APICV_WORDS]; /* TMR; atomic */
     struct vcpu *vcpu;
     uint32_t *page;     /* the registers: index is offset / 4 */
     uint64_t base;      /* IA32_APIC_BASE */
-    uint32_t irr_words; /* bit w: word w of IRR may hold a bit; atomic */
-    int isr_top;        /* highest vector in service, or -1 */
-    uint8_t isr_depth;  /* vectors in service, the highest last: their classes ascend, so 15 fit */
-    uint8_t isr_stack[16];
-    uint32_t ppr;       /* processor priority, from TPR and isr_top */
+    uint8_t in_service; /* number of vectors in service */
+    uint8_t stack[16];  /* these, from 1 on, the highest last: their classes ascend; [0] is 0 */
     uint32_t esr_new;   /* errors since the last write of ESR; atomic */
 
     struct vtimer timer;
@@ -67,12 +67,9 @@ struct vlapic {
     bool extint;        /* the PIC asserts INTR (vCPU 0 only); atomic */
 
     /* APIC virtualisation; vlapic_apicv.c */
-    bool gathers;          /* vm->apicv: interrupts go to `posted` first */
-    bool hardware;         /* the processor delivers; irr_words and isr_* are empty then */
-    bool stale;            /* the page was reset: the processor must be told */
-    uint32_t posted_words; /* bit w: word w of posted may hold a bit; atomic */
-    uint32_t posted[APICV_WORDS];    /* atomic */
-    uint32_t eoi_exits[APICV_WORDS]; /* as the processor knows them */
+    bool hardware; /* the processor delivers: ISR and IRR are in the page, nothing on the stack */
+    bool stale;    /* the page was reset: the processor must be told */
+    uint64_t eoi_exits[APICV_WORDS]; /* as the processor knows them */
 };
 
 /* The interrupt controllers that a VM's vCPUs share; vm->intc_state. */
@@ -122,38 +119,40 @@ static inline bool vlapic_x2apic(const struct vlapic *apic)
     return __atomic_load_n(&apic->base, __ATOMIC_RELAXED) & APIC_BASE_EXTD;
 }
 
-#define VLAPIC_WORD_BITS 32u
-#define VLAPIC_WORD_STRIDE 0x10u /* a word of IRR, ISR or TMR every 16 bytes */
-#define VLAPIC_CLASS_SHIFT 4     /* of a vector or priority */
+#define VLAPIC_CLASS_SHIFT 4 /* of a vector or priority */
 
-static inline unsigned vlapic_top_bit(uint32_t word)
+/* The highest vector in word `w` of a set that is not empty there. */
+static inline unsigned vlapic_top(uint64_t word, unsigned w)
 {
-    return (unsigned)__builtin_clz(word) ^ (VLAPIC_WORD_BITS - 1); /* becomes one BSR */
+    return ((unsigned)__builtin_clzll(word) ^ 63u) + 64 * w; /* becomes one BSR */
 }
-/* Word `w` of IRR, ISR or TMR. */
-static inline uint32_t *vlapic_word(struct vlapic *apic, unsigned base, unsigned w)
+static inline bool vlapic_requested(const struct vlapic *apic)
 {
-    return vlapic_reg(apic, base) + (size_t)w * (VLAPIC_WORD_STRIDE / sizeof(uint32_t));
+    const volatile uint64_t *irr = apic->irr;
+
+    return irr[0] | irr[1] | irr[2] | irr[3];
 }
-static inline uint32_t vlapic_vector_bit(unsigned vector)
+/* The highest vector in service; 0: none. */
+static inline unsigned vlapic_served(const struct vlapic *apic)
 {
-    return 1u << vector % VLAPIC_WORD_BITS;
+    return apic->stack[apic->in_service];
 }
 
 /* vlapic_irq.c: priorities */
-void vlapic_set_irq(struct vlapic *apic, uint8_t vector, bool level); /* any CPU */
+void vlapic_set_irq(struct vlapic *apic, unsigned vector, bool level); /* below 256; any CPU */
 void vlapic_error(struct vlapic *apic, uint32_t errors);              /* any CPU */
 bool vlapic_has(struct vcpu *vcpu);
 int vlapic_take(struct vcpu *vcpu);
 void vlapic_eoi(struct vlapic *apic);
 void vlapic_sync(struct vlapic *apic); /* before anyone looks at ISR or PPR */
+uint32_t vlapic_ppr(struct vlapic *apic);
+/* ISR as a set. */
+void vlapic_isr(const struct vlapic *apic, uint64_t words[APICV_WORDS]);
 void vlapic_set_tpr(struct vlapic *apic, uint32_t tpr);
 void vlapic_clear_irqs(struct vlapic *apic);
 int vlapic_pv_eoi_msr(struct vcpu *vcpu, uint64_t value);
 
 /* vlapic_apicv.c: with APIC virtualisation */
-void vlapic_post(struct vlapic *apic, uint8_t vector); /* any CPU */
-void vlapic_post_clear(struct vlapic *apic);
 bool vlapic_apicv_has(struct vcpu *vcpu);
 bool vlapic_apicv_wakes(struct vcpu *vcpu);
 int vlapic_apicv_take(struct vcpu *vcpu);
@@ -171,6 +170,10 @@ void vlapic_virtual_wire(struct vlapic *apic);
 /* vlapic_extint.c: the PIC's interrupts */
 bool vlapic_extint_open(struct vlapic *apic);
 int vlapic_extint_take(struct vlapic *apic); /* a vector, or -1: no PIC */
+static inline bool vlapic_extint_pending(struct vlapic *apic)
+{
+    return unlikely(__atomic_load_n(&apic->extint, __ATOMIC_ACQUIRE)) && vlapic_extint_open(apic);
+}
 
 /* vlapic_icr.c: messages */
 void vlapic_send(struct vlapic *apic, uint32_t command, uint32_t destination);

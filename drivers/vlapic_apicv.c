@@ -1,132 +1,124 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Local APIC of a VM with APIC virtualisation (root mode). While a vCPU is in x2APIC mode the
- * processor owns the page's TPR, PPR, ISR and IRR; no other CPU may write them. So interrupts for
- * such a VM are gathered beside the page, and the vCPU's own CPU moves them into IRR before the
- * next entry: for the processor to deliver, or in xAPIC mode for the software path.
+ * processor owns the page's TPR, PPR, ISR and IRR; no other CPU may write them. So interrupts are
+ * requested beside the page, as for any vCPU, and the vCPU's own CPU moves them into the page
+ * before the next entry, for the processor to deliver. In xAPIC mode all is in software.
  */
 #include "drivers/vlapic.h"
 
 #include "kernel/apicv.h"
 #include "kernel/vm.h"
 
-void vlapic_post(struct vlapic *apic, uint8_t vector)
-{
-    unsigned w = vector / VLAPIC_WORD_BITS;
-    uint32_t bit = vlapic_vector_bit(vector);
+#define HALVES (2 * APICV_WORDS)
+#define HALF_STRIDE 0x10u /* 32 bits of IRR, ISR or TMR every 16 bytes */
 
-    /* as in vlapic_set_irq(): the bit, the summary, the request */
-    if (__atomic_fetch_or(&apic->posted[w], bit, __ATOMIC_SEQ_CST) & bit)
-        return;
-    __atomic_fetch_or(&apic->posted_words, 1u << w, __ATOMIC_SEQ_CST);
-    vcpu_request(apic->vcpu, VCPU_REQ_IRQ);
+static uint32_t *page_half(struct vlapic *apic, unsigned base, unsigned half)
+{
+    return vlapic_reg(apic, base + half * HALF_STRIDE);
 }
 
-void vlapic_post_clear(struct vlapic *apic)
+static uint64_t page_word(struct vlapic *apic, unsigned base, unsigned w)
 {
-    for (unsigned w = 0; w < APICV_WORDS; w++)
-        __atomic_store_n(&apic->posted[w], 0, __ATOMIC_RELAXED);
-    __atomic_store_n(&apic->posted_words, 0, __ATOMIC_RELAXED);
-    apic->stale = true;
-    vcpu_request(apic->vcpu, VCPU_REQ_IRQ);
+    return *page_half(apic, base, 2 * w) | (uint64_t)*page_half(apic, base, 2 * w + 1) << 32;
 }
 
-/* The highest vector of IRR or ISR, or -1. */
-static int page_top(struct vlapic *apic, unsigned base)
+static void page_set_word(struct vlapic *apic, unsigned base, unsigned w, uint64_t value)
+{
+    *page_half(apic, base, 2 * w) = (uint32_t)value;
+    *page_half(apic, base, 2 * w + 1) = (uint32_t)(value >> 32);
+}
+
+/* The highest vector of IRR or ISR in the page; 0: none. */
+static unsigned page_top(struct vlapic *apic, unsigned base)
 {
     for (unsigned w = APICV_WORDS; w-- > 0;) {
-        uint32_t bits = __atomic_load_n(vlapic_word(apic, base, w), __ATOMIC_RELAXED);
-        if (bits)
-            return (int)(w * VLAPIC_WORD_BITS + vlapic_top_bit(bits));
+        if (page_word(apic, base, w))
+            return vlapic_top(page_word(apic, base, w), w);
     }
-    return -1;
+    return 0;
 }
 
-/* What IRR holds is gathered once more, so that whoever delivers from now on is told of it. */
+/* Who leaves the processor's care has been reset: nothing is in service or requested then. */
 static void change_owner(struct vlapic *apic, bool hardware)
 {
-    int in_service = page_top(apic, LAPIC_ISR);
+    uint8_t in_service = (uint8_t)vlapic_served(apic);
+    uint64_t isr[APICV_WORDS];
 
+    vlapic_isr(apic, isr);
     for (unsigned w = 0; w < APICV_WORDS; w++) {
-        uint32_t *irr = vlapic_word(apic, LAPIC_IRR, w);
-        uint32_t bits = __atomic_exchange_n(irr, 0, __ATOMIC_RELAXED);
-
-        __atomic_fetch_or(&apic->posted[w], bits, __ATOMIC_RELAXED);
-        __atomic_fetch_or(&apic->posted_words, bits ? 1u << w : 0, __ATOMIC_SEQ_CST);
-        apic->eoi_exits[w] = __atomic_load_n(vlapic_word(apic, LAPIC_TMR, w), __ATOMIC_RELAXED);
+        apic->eoi_exits[w] = __atomic_load_n(&apic->level[w], __ATOMIC_RELAXED);
+        page_set_word(apic, LAPIC_ISR, w, isr[w]);
+        page_set_word(apic, LAPIC_TMR, w, apic->eoi_exits[w]);
     }
-    __atomic_store_n(&apic->irr_words, 0, __ATOMIC_RELAXED);
-    apic->isr_depth = 0; /* who turns an x2APIC off has it reset: ISR is empty then */
-    apic->isr_top = -1;
+    apic->in_service = 0;
     apic->hardware = hardware;
     apic->stale = false;
-    apicv_set(apic->vcpu, hardware ? apic->page : NULL, in_service < 0 ? 0 : (uint8_t)in_service);
+    apicv_set(apic->vcpu, hardware ? apic->page : NULL, in_service);
     if (hardware)
         apicv_eoi_exits(apic->vcpu, apic->eoi_exits);
 }
 
-/* Moves one word into IRR. Its highest vector, or -1. */
-static int collect_word(struct vlapic *apic, unsigned w)
+static void collect_word(struct vlapic *apic, unsigned w, uint64_t bits)
 {
-    uint32_t bits = __atomic_exchange_n(&apic->posted[w], 0, __ATOMIC_SEQ_CST);
-    uint32_t level = __atomic_load_n(vlapic_word(apic, LAPIC_TMR, w), __ATOMIC_RELAXED);
+    uint64_t level = __atomic_load_n(&apic->level[w], __ATOMIC_RELAXED);
 
-    if (!bits)
-        return -1;
-    __atomic_fetch_or(vlapic_word(apic, LAPIC_IRR, w), bits, __ATOMIC_RELAXED);
-    if (!apic->hardware) {
-        __atomic_fetch_or(&apic->irr_words, 1u << w, __ATOMIC_RELAXED);
-    } else if (level != apic->eoi_exits[w]) {
-        apic->eoi_exits[w] = level;
-        apicv_eoi_exits(apic->vcpu, apic->eoi_exits);
-    }
-    return (int)(w * VLAPIC_WORD_BITS + vlapic_top_bit(bits));
+    page_set_word(apic, LAPIC_IRR, w, page_word(apic, LAPIC_IRR, w) | bits);
+    if (level == apic->eoi_exits[w])
+        return;
+    apic->eoi_exits[w] = level;
+    page_set_word(apic, LAPIC_TMR, w, level);
+    apicv_eoi_exits(apic->vcpu, apic->eoi_exits);
 }
 
 /* Before each decision about interrupts, with the vCPU loaded. */
 static void collect(struct vlapic *apic)
 {
     bool hardware = vlapic_enabled(apic) && vlapic_x2apic(apic);
-    uint32_t words;
-    int top = -1;
+    unsigned top = 0;
 
     if (unlikely(hardware != apic->hardware || apic->stale))
         change_owner(apic, hardware);
-    words = __atomic_exchange_n(&apic->posted_words, 0, __ATOMIC_SEQ_CST);
-    while (words) {
-        unsigned w = vlapic_top_bit(words);
-        int vector = collect_word(apic, w);
+    for (unsigned w = 0; hardware && w < APICV_WORDS; w++) {
+        uint64_t bits = __atomic_exchange_n(&apic->irr[w], 0, __ATOMIC_SEQ_CST);
 
-        top = MAX(top, vector);
-        words &= ~(1u << w);
+        if (bits) {
+            collect_word(apic, w, bits);
+            top = vlapic_top(bits, w);
+        }
     }
-    if (hardware && top >= 0)
+    if (top)
         apicv_raise(apic->vcpu, (uint8_t)top);
 }
 
+/* What is requested after collect() is the processor's, too: the next request sees to it. */
 bool vlapic_apicv_has(struct vcpu *vcpu)
 {
-    collect(vlapic_of(vcpu));
-    return vlapic_has(vcpu); /* the summary of IRR is empty while the processor delivers */
+    struct vlapic *apic = vlapic_of(vcpu);
+
+    collect(apic);
+    return apic->hardware ? vlapic_extint_pending(apic) : vlapic_has(vcpu);
 }
 
 int vlapic_apicv_take(struct vcpu *vcpu)
 {
-    collect(vlapic_of(vcpu));
-    return vlapic_take(vcpu);
+    struct vlapic *apic = vlapic_of(vcpu);
+
+    collect(apic);
+    if (!apic->hardware)
+        return vlapic_take(vcpu);
+    return vlapic_extint_pending(apic) ? vlapic_extint_take(apic) : -1;
 }
 
 bool vlapic_apicv_wakes(struct vcpu *vcpu)
 {
     struct vlapic *apic = vlapic_of(vcpu);
-    int requested, in_service, priority;
+    unsigned priority;
 
     if (vlapic_apicv_has(vcpu))
         return true;
     if (!apic->hardware)
         return false;
-    requested = page_top(apic, LAPIC_IRR);
-    in_service = page_top(apic, LAPIC_ISR);
-    priority = MAX((int)vlapic_load(apic, LAPIC_TPR), in_service);
-    return requested >> VLAPIC_CLASS_SHIFT > MAX(priority, 0) >> VLAPIC_CLASS_SHIFT;
+    priority = MAX(vlapic_load(apic, LAPIC_TPR), page_top(apic, LAPIC_ISR));
+    return page_top(apic, LAPIC_IRR) >> VLAPIC_CLASS_SHIFT > priority >> VLAPIC_CLASS_SHIFT;
 }

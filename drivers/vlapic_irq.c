@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Local APIC: which interrupt comes next (root mode). SDM 3A, "Handling Interrupts", 11.8.
- * IRR has a word of summary bits, and what is in service a stack, so that the usual questions
- * cost a few instructions: is anything pending, what is the highest, what does an EOI end.
+ * IRR is a set of four words and what is in service a stack, so that the usual questions cost a
+ * few instructions: is anything pending, what is the highest, what does an EOI end.
  */
 #include "drivers/vlapic.h"
 
@@ -11,23 +11,30 @@
 #include "drivers/vioapic.h"
 #include "kernel/vdev.h"
 
-#define CLASS 0xf0u       /* of a vector or priority */
+#define CLASS 0xf0u /* of a vector or priority */
+#define SUBCLASS 0xfu
 
 /* MSR_KVM_PV_EOI_EN (Linux, Documentation/virt/kvm/x86/msr.rst) */
 #define PV_EOI_ENABLE 1ull
 #define PV_EOI_ALIGN 4ull
 #define PV_EOI_FLAG 1u
 
-static inline uint32_t *vector_word(struct vlapic *apic, unsigned base, unsigned vector)
+static inline bool level_triggered(const struct vlapic *apic, unsigned vector)
 {
-    return vlapic_word(apic, base, vector / VLAPIC_WORD_BITS);
+    return __atomic_load_n(&apic->level[vector / 64], __ATOMIC_RELAXED) & BIT(vector % 64);
 }
 
-void vlapic_set_irq(struct vlapic *apic, uint8_t vector, bool level)
+static __attribute__((noinline)) void set_level(struct vlapic *apic, unsigned vector, bool level)
 {
-    uint32_t bit = vlapic_vector_bit(vector);
-    uint32_t summary = 1u << vector / VLAPIC_WORD_BITS;
-    uint32_t *tmr = vector_word(apic, LAPIC_TMR, vector);
+    if (level)
+        __atomic_fetch_or(&apic->level[vector / 64], BIT(vector % 64), __ATOMIC_RELAXED);
+    else
+        __atomic_fetch_and(&apic->level[vector / 64], ~BIT(vector % 64), __ATOMIC_RELAXED);
+}
+
+void vlapic_set_irq(struct vlapic *apic, unsigned vector, bool level)
+{
+    uint64_t *word = &apic->irr[vector / 64], bit = BIT(vector % 64);
 
     if (unlikely(vector < LAPIC_VECTOR_MIN)) {
         vlapic_error(apic, LAPIC_ESR_RECEIVE_ILLEGAL);
@@ -35,19 +42,12 @@ void vlapic_set_irq(struct vlapic *apic, uint8_t vector, bool level)
     }
     if (unlikely(!(vlapic_load(apic, LAPIC_SVR) & LAPIC_SVR_ENABLE)))
         return; /* SDM 3A, Local APIC State After It Has Been Software Disabled, 11.4.7.2 */
-    if (level)
-        __atomic_fetch_or(tmr, bit, __ATOMIC_RELAXED);
-    else if (__atomic_load_n(tmr, __ATOMIC_RELAXED) & bit)
-        __atomic_fetch_and(tmr, ~bit, __ATOMIC_RELAXED);
-    if (unlikely(apic->gathers)) {
-        vlapic_post(apic, vector);
-        return;
-    }
-    /* The order matters to irr_clear(): first the bit, then the summary, then the request. */
-    if (__atomic_fetch_or(vector_word(apic, LAPIC_IRR, vector), bit, __ATOMIC_SEQ_CST) & bit)
-        return;
-    __atomic_fetch_or(&apic->irr_words, summary, __ATOMIC_SEQ_CST);
-    vcpu_request(apic->vcpu, VCPU_REQ_IRQ);
+    if (unlikely(level) || unlikely(level_triggered(apic, vector)))
+        set_level(apic, vector, level);
+    /* First the bit, then the request: who has cleared the request sees the bit. Who finds the bit
+     * set leaves the request to the one that has set it. */
+    if (likely(!(__atomic_fetch_or(word, bit, __ATOMIC_SEQ_CST) & bit)))
+        vcpu_request(apic->vcpu, VCPU_REQ_IRQ);
 }
 
 void vlapic_error(struct vlapic *apic, uint32_t errors)
@@ -60,107 +60,80 @@ void vlapic_error(struct vlapic *apic, uint32_t errors)
         vlapic_set_irq(apic, (uint8_t)lvt, false);
 }
 
-/* The highest vector in IRR, or -1. */
-static inline int irr_top(struct vlapic *apic)
+uint32_t vlapic_ppr(struct vlapic *apic)
 {
-    uint32_t words = __atomic_load_n(&apic->irr_words, __ATOMIC_RELAXED);
+    uint32_t tpr = vlapic_load(apic, LAPIC_TPR), isr = vlapic_served(apic) & CLASS;
 
-    while (words) {
-        unsigned w = vlapic_top_bit(words);
-        uint32_t bits = __atomic_load_n(vlapic_word(apic, LAPIC_IRR, w), __ATOMIC_RELAXED);
-        if (likely(bits))
-            return (int)(w * VLAPIC_WORD_BITS + vlapic_top_bit(bits));
-        words &= ~(1u << w);
-    }
-    return -1;
+    return (tpr & CLASS) >= isr ? tpr : isr;
 }
 
-static inline void irr_clear(struct vlapic *apic, unsigned vector)
+void vlapic_isr(const struct vlapic *apic, uint64_t words[APICV_WORDS])
 {
-    uint32_t *word = vector_word(apic, LAPIC_IRR, vector);
-    uint32_t summary = 1u << vector / VLAPIC_WORD_BITS;
-
-    if (__atomic_and_fetch(word, ~vlapic_vector_bit(vector), __ATOMIC_SEQ_CST) != 0)
-        return;
-    __atomic_fetch_and(&apic->irr_words, ~summary, __ATOMIC_SEQ_CST);
-    if (unlikely(__atomic_load_n(word, __ATOMIC_SEQ_CST))) /* someone came in between */
-        __atomic_fetch_or(&apic->irr_words, summary, __ATOMIC_SEQ_CST);
-}
-
-static void ppr_update(struct vlapic *apic)
-{
-    uint32_t tpr = *vlapic_reg(apic, LAPIC_TPR);
-    uint32_t isr = apic->isr_top < 0 ? 0 : (uint32_t)apic->isr_top & CLASS;
-
-    apic->ppr = (tpr & CLASS) >= isr ? tpr : isr;
-}
-
-/* For a vector above the PPR, as every one that is taken: so what is in service forms a stack. */
-static inline void isr_push(struct vlapic *apic, unsigned vector)
-{
-    *vector_word(apic, LAPIC_ISR, vector) |= vlapic_vector_bit(vector);
-    apic->isr_stack[++apic->isr_depth] = (uint8_t)vector;
-    apic->isr_top = (int)vector;
-    apic->ppr = vector & CLASS;
-}
-
-static inline void isr_pop(struct vlapic *apic)
-{
-    unsigned vector = (unsigned)apic->isr_top;
-
-    *vector_word(apic, LAPIC_ISR, vector) &= ~vlapic_vector_bit(vector);
-    if (likely(!--apic->isr_depth)) {
-        apic->isr_top = -1;
-        apic->ppr = *vlapic_reg(apic, LAPIC_TPR);
-    } else {
-        apic->isr_top = apic->isr_stack[apic->isr_depth];
-        ppr_update(apic);
-    }
+    for (unsigned w = 0; w < APICV_WORDS; w++)
+        words[w] = 0;
+    for (unsigned i = 1; i <= apic->in_service; i++)
+        words[apic->stack[i] / 64] |= BIT(apic->stack[i] % 64);
 }
 
 void vlapic_clear_irqs(struct vlapic *apic)
 {
-    for (unsigned w = 0; w < 256 / VLAPIC_WORD_BITS; w++) {
-        __atomic_store_n(vlapic_word(apic, LAPIC_IRR, w), 0, __ATOMIC_RELAXED);
-        __atomic_store_n(vlapic_word(apic, LAPIC_TMR, w), 0, __ATOMIC_RELAXED);
-        *vlapic_word(apic, LAPIC_ISR, w) = 0;
+    for (unsigned w = 0; w < APICV_WORDS; w++) {
+        __atomic_store_n(&apic->irr[w], 0, __ATOMIC_RELAXED);
+        __atomic_store_n(&apic->level[w], 0, __ATOMIC_RELAXED);
     }
-    __atomic_store_n(&apic->irr_words, 0, __ATOMIC_RELAXED);
-    apic->isr_depth = 0;
-    apic->isr_top = -1;
-    apic->ppr = 0;
+    apic->in_service = 0;
     apic->pv_eoi = 0;
     apic->pv_eoi_armed = false;
-    if (apic->gathers)
-        vlapic_post_clear(apic);
+    if (!apic->vcpu->vm->apicv)
+        return;
+    apic->stale = true;
+    vcpu_request(apic->vcpu, VCPU_REQ_IRQ);
 }
 
-/* The highest pending vector that priorities let through, or -1. */
-static inline int deliverable(struct vlapic *apic)
+/* The word of IRR that holds the highest vector, or the lowest word. */
+static inline uint64_t *irr_top(struct vlapic *apic)
 {
-    int vector = irr_top(apic);
+    volatile uint64_t *irr = apic->irr; /* bits may come, but only this CPU takes any away */
 
-    return vector >= 0 && ((uint32_t)vector & CLASS) > (apic->ppr & CLASS) ? vector : -1;
+    if (irr[3])
+        return &apic->irr[3];
+    if (irr[2])
+        return &apic->irr[2];
+    return likely(irr[1]) ? &apic->irr[1] : apic->irr;
+}
+
+/* The highest vector in a word of IRR, if priorities let it through, or 0. Its class is above all
+ * that are in service: so these form a stack. */
+static inline unsigned deliverable(struct vlapic *apic, const uint64_t *word)
+{
+    uint64_t bits = __atomic_load_n(word, __ATOMIC_RELAXED);
+    unsigned vector;
+
+    if (unlikely(!bits))
+        return 0;
+    vector = vlapic_top(bits, (unsigned)(word - apic->irr));
+    if (vector <= (vlapic_load(apic, LAPIC_TPR) | SUBCLASS))
+        return 0;
+    return vector > (vlapic_served(apic) | SUBCLASS) ? vector : 0;
 }
 
 void vlapic_set_tpr(struct vlapic *apic, uint32_t tpr)
 {
     *vlapic_reg(apic, LAPIC_TPR) = tpr;
-    ppr_update(apic);
-    if (deliverable(apic) >= 0)
+    if (deliverable(apic, irr_top(apic)))
         vcpu_request(apic->vcpu, VCPU_REQ_IRQ);
 }
 
 static inline void end_of_interrupt(struct vlapic *apic)
 {
-    unsigned vector = (unsigned)apic->isr_top;
+    unsigned vector = vlapic_served(apic);
 
-    if (apic->isr_top < 0)
+    if (unlikely(!vector))
         return;
-    isr_pop(apic);
-    if (unlikely(*vector_word(apic, LAPIC_TMR, vector) & vlapic_vector_bit(vector)))
+    apic->in_service--;
+    if (unlikely(level_triggered(apic, vector)))
         vioapic_eoi(apic->vcpu->vm, (uint8_t)vector);
-    if (apic->irr_words)
+    if (vlapic_requested(apic))
         vcpu_request(apic->vcpu, VCPU_REQ_IRQ);
 }
 
@@ -184,8 +157,7 @@ static __attribute__((noinline)) void pv_eoi_arm(struct vlapic *apic, unsigned v
 {
     uint8_t flag = PV_EOI_FLAG;
 
-    if (apic->isr_depth != 1 || apic->irr_words ||
-        *vector_word(apic, LAPIC_TMR, vector) & vlapic_vector_bit(vector))
+    if (apic->in_service != 1 || vlapic_requested(apic) || level_triggered(apic, vector))
         return;
     apic->pv_eoi_armed = !gmem_write(apic->vcpu->vm, apic->pv_eoi, &flag, sizeof(flag));
 }
@@ -226,42 +198,40 @@ int vlapic_pv_eoi_msr(struct vcpu *vcpu, uint64_t value)
     lock_acquire(&vcpu->vm->lock); /* a demand-backed page is given here, not at an interrupt */
     error = gmem_read(vcpu->vm, gpa, &word, sizeof(word));
     lock_release(&vcpu->vm->lock);
-    if (!error && !apic->gathers) /* the processor takes an EOI without an exit anyway */
+    if (!error && !vcpu->vm->apicv) /* the processor takes an EOI without an exit anyway */
         apic->pv_eoi = gpa;
     return error ? -EINVAL : 0;
-}
-
-static inline bool extint_pending(struct vlapic *apic)
-{
-    return unlikely(__atomic_load_n(&apic->extint, __ATOMIC_ACQUIRE)) && vlapic_extint_open(apic);
 }
 
 bool vlapic_has(struct vcpu *vcpu)
 {
     struct vlapic *apic = vlapic_of(vcpu);
 
-    if (extint_pending(apic))
+    if (vlapic_extint_pending(apic))
         return true;
-    if (!__atomic_load_n(&apic->irr_words, __ATOMIC_RELAXED))
+    if (!vlapic_requested(apic))
         return false; /* a skipped EOI may stay unseen until something waits for it */
     vlapic_sync(apic);
-    return deliverable(apic) >= 0;
+    return deliverable(apic, irr_top(apic));
 }
 
 int vlapic_take(struct vcpu *vcpu)
 {
     struct vlapic *apic = vlapic_of(vcpu);
-    int vector;
+    unsigned vector;
+    uint64_t *word;
+    int external;
 
-    if (extint_pending(apic) && (vector = vlapic_extint_take(apic)) >= 0)
-        return vector;
+    if (vlapic_extint_pending(apic) && (external = vlapic_extint_take(apic)) >= 0)
+        return external;
     vlapic_sync(apic);
-    vector = deliverable(apic);
-    if (vector < 0)
+    word = irr_top(apic);
+    vector = deliverable(apic, word);
+    if (!vector)
         return -1;
-    irr_clear(apic, (unsigned)vector);
-    isr_push(apic, (unsigned)vector);
+    __atomic_fetch_and(word, ~BIT(vector % 64), __ATOMIC_SEQ_CST);
+    apic->stack[++apic->in_service] = (uint8_t)vector;
     if (apic->pv_eoi)
-        pv_eoi_arm(apic, (unsigned)vector);
-    return vector;
+        pv_eoi_arm(apic, vector);
+    return (int)vector;
 }

@@ -126,11 +126,26 @@ static const struct rule rules[REGISTERS] = {
     ROW(SELF_IPI) = { W2, 0xff, write_self_ipi },
 };
 
+/* ISR, TMR and IRR: 32 bits every 16 bytes. With APIC virtualisation reads cause no exit. */
+static uint32_t vectors_read(struct vlapic *apic, unsigned offset)
+{
+    unsigned half = offset >> REGISTER_SHIFT & (2 * APICV_WORDS - 1);
+    uint64_t isr[APICV_WORDS];
+    const uint64_t *words = offset < LAPIC_IRR ? apic->level : apic->irr;
+
+    vlapic_isr(apic, isr);
+    if (offset < LAPIC_TMR)
+        words = isr;
+    return (uint32_t)(__atomic_load_n(&words[half / 2], __ATOMIC_RELAXED) >> half % 2 * 32);
+}
+
 static uint32_t register_read(struct vlapic *apic, unsigned offset)
 {
     vlapic_sync(apic);
+    if (offset >= LAPIC_ISR && offset < LAPIC_ESR)
+        return vectors_read(apic, offset);
     if (offset == LAPIC_PPR)
-        return apic->ppr;
+        return vlapic_ppr(apic);
     if (offset == LAPIC_TIMER_COUNT)
         return vlapic_timer_count(apic);
     return vlapic_load(apic, offset);
@@ -215,6 +230,8 @@ int vlapic_x2apic_read(struct vlapic *apic, uint32_t msr, uint64_t *value)
 {
     uint64_t offset = msr_offset(msr);
 
+    if (!vlapic_x2apic(apic))
+        return -EINVAL;
     if (msr == MSR_IA32_X2APIC_ICR) {
         *value = vlapic_load(apic, LAPIC_ICR) | (uint64_t)vlapic_load(apic, X2APIC_ICR_HIGH) << 32;
         return 0;
@@ -227,15 +244,15 @@ int vlapic_x2apic_read(struct vlapic *apic, uint32_t msr, uint64_t *value)
 
 int vlapic_x2apic_write(struct vlapic *apic, uint32_t msr, uint64_t value)
 {
-    uint64_t offset = msr_offset(msr);
-    const struct rule *rule;
+    const struct rule *rule = rule_of(msr_offset(msr), W2);
 
-    if (msr == MSR_IA32_X2APIC_ICR)
-        return msr_icr(apic, value);
-    rule = rule_of(offset, W2);
-    if (!rule || value & ~(uint64_t)rule->mask)
+    if (unlikely(!vlapic_x2apic(apic)))
         return -EINVAL;
-    register_write(apic, (unsigned)offset, (uint32_t)value);
+    if (unlikely(!rule))
+        return msr == MSR_IA32_X2APIC_ICR ? msr_icr(apic, value) : -EINVAL;
+    if (unlikely(value & ~(uint64_t)rule->mask))
+        return -EINVAL;
+    rule->write(apic, (uint32_t)value); /* each that an MSR writes has one */
     return 0;
 }
 

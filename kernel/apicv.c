@@ -41,7 +41,7 @@ void apicv_raise(struct vcpu *v, uint8_t vector)
     backend->apicv->raise(v, vector);
 }
 
-void apicv_eoi_exits(struct vcpu *v, const uint32_t vectors[APICV_WORDS])
+void apicv_eoi_exits(struct vcpu *v, const uint64_t vectors[APICV_WORDS])
 {
     backend->apicv->eoi_exits(v, vectors);
 }

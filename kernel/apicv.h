@@ -11,7 +11,7 @@
 struct vcpu;
 struct vm;
 
-#define APICV_WORDS 8u /* 256 vectors, 32 a word */
+#define APICV_WORDS 4u /* 256 vectors, 64 a word */
 
 /* Decides vm->apicv by the manifest, the boot option `apicv=on` and the processor, before vCPUs
  * are made. 0, or -ENOTSUP: the manifest wants what is missing; what that is has been logged. */
@@ -25,6 +25,6 @@ void apicv_set(struct vcpu *vcpu, void *page, uint8_t in_service);
 /* This vector was set in the page's IRR. */
 void apicv_raise(struct vcpu *vcpu, uint8_t vector);
 /* The vectors whose EOI shall cause EXIT_APIC_EOI. */
-void apicv_eoi_exits(struct vcpu *vcpu, const uint32_t vectors[APICV_WORDS]);
+void apicv_eoi_exits(struct vcpu *vcpu, const uint64_t vectors[APICV_WORDS]);
 
 #endif

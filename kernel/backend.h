@@ -66,7 +66,7 @@ struct apicv_ops {
     int (*available)(void);
     void (*set)(struct vcpu *vcpu, void *page, uint8_t in_service);
     void (*raise)(struct vcpu *vcpu, uint8_t vector);
-    void (*eoi_exits)(struct vcpu *vcpu, const uint32_t vectors[APICV_WORDS]);
+    void (*eoi_exits)(struct vcpu *vcpu, const uint64_t vectors[APICV_WORDS]);
 };
 
 struct backend {

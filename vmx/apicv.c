@@ -71,12 +71,11 @@ static void raise(struct vcpu *v, uint8_t vector)
         vmcs_write(VMCS_GUEST_INTERRUPT_STATUS, (status & ~STATUS_REQUESTED) | vector);
 }
 
-static void eoi_exits(struct vcpu *v, const uint32_t vectors[APICV_WORDS])
+static void eoi_exits(struct vcpu *v, const uint64_t vectors[APICV_WORDS])
 {
     (void)v;
-    for (unsigned i = 0; i < APICV_WORDS; i += 2)
-        vmcs_write((enum vmcs_field)(VMCS_EOI_EXIT0 + i),
-                   vectors[i] | (uint64_t)vectors[i + 1] << 32);
+    for (unsigned i = 0; i < APICV_WORDS; i++)
+        vmcs_write((enum vmcs_field)(VMCS_EOI_EXIT0 + 2 * i), vectors[i]);
 }
 
 const struct apicv_ops vmx_apicv = {

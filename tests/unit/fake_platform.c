@@ -45,7 +45,7 @@ void apicv_raise(struct vcpu *vcpu, uint8_t vector)
     apicv->requested = MAX(apicv->requested, vector);
 }
 
-void apicv_eoi_exits(struct vcpu *vcpu, const uint32_t vectors[APICV_WORDS])
+void apicv_eoi_exits(struct vcpu *vcpu, const uint64_t vectors[APICV_WORDS])
 {
     struct fake_apicv *apicv = &fake.apicv[vcpu->id];
 

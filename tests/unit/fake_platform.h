@@ -19,7 +19,7 @@ struct fake_apicv {
     unsigned changes;
     uint8_t in_service;
     uint8_t requested; /* highest that was raised since the last change */
-    uint32_t eoi_exits[APICV_WORDS];
+    uint64_t eoi_exits[APICV_WORDS];
 };
 
 struct fake {

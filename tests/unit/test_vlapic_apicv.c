@@ -179,10 +179,10 @@ static void level_triggered_ends_exit(void **state)
     interrupt(0, 0x62, true);
     interrupt(0, 0x63, false);
     enter(0);
-    assert_int_equal(fake.apicv[0].eoi_exits[3], 1u << 2);
+    assert_int_equal(fake.apicv[0].eoi_exits[1], BIT(0x62 % 64));
     interrupt(0, 0x62, false); /* the pin is an edge now */
     enter(0);
-    assert_int_equal(fake.apicv[0].eoi_exits[3], 0);
+    assert_int_equal(fake.apicv[0].eoi_exits[1], 0);
 }
 
 static void the_mode_changes_in_service(void **state)
@@ -195,7 +195,7 @@ static void the_mode_changes_in_service(void **state)
     assert_int_equal(enter(0), NONE);
     assert_int_equal(fake.apicv[0].in_service, 0x62);
     assert_int_equal(fake.apicv[0].requested, 0x42);
-    assert_int_equal(fake.apicv[0].eoi_exits[3], 1u << 2);
+    assert_int_equal(fake.apicv[0].eoi_exits[1], BIT(0x62 % 64));
     wrmsr(0, MSR_IA32_APIC_BASE, MACHINE_LAPIC_BASE);
     assert_int_equal(enter(0), NONE);
     assert_null(fake.apicv[0].page);
@@ -214,7 +214,7 @@ static void init_starts_over(void **state)
     assert_int_equal(fake.apicv[1].changes, 2);
     assert_int_equal(fake.apicv[1].in_service, 0);
     assert_int_equal(fake.apicv[1].requested, 0);
-    assert_int_equal(fake.apicv[1].eoi_exits[3], 0);
+    assert_int_equal(fake.apicv[1].eoi_exits[1], 0);
     assert_non_null(fake.apicv[1].page); /* INIT keeps the mode */
     assert_false(in_page(1, LAPIC_ISR, 0x71));
 }

@@ -114,15 +114,15 @@ static void interrupt_status(void **state)
 
 static void eoi_exits(void **state)
 {
-    uint32_t vectors[APICV_WORDS];
+    uint64_t vectors[APICV_WORDS];
 
     (void)state;
     for (unsigned i = 0; i < APICV_WORDS; i++)
-        vectors[i] = 0x11111111u * (i + 1);
+        vectors[i] = 0x1111111111111111u * (i + 1);
     vmx_apicv.set(&fake_vmx.vcpu, page, 0);
     vmx_apicv.eoi_exits(&fake_vmx.vcpu, vectors);
-    assert_int_equal(fake_vmx.vmcs[VMCS_EOI_EXIT0], 0x2222222211111111);
-    assert_int_equal(fake_vmx.vmcs[VMCS_EOI_EXIT3], 0x8888888877777777);
+    assert_int_equal(fake_vmx.vmcs[VMCS_EOI_EXIT0], 0x1111111111111111);
+    assert_int_equal(fake_vmx.vmcs[VMCS_EOI_EXIT3], 0x4444444444444444);
 }
 
 static void what_is_missing_is_named(void **state)
