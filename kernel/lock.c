@@ -11,11 +11,6 @@
 #define LOCK_CHECKED 1
 #endif
 
-static uint32_t lock_owner(const struct cpu *cpu)
-{
-    return cpu->index + 1;
-}
-
 /* The ranks that are held stay in order, so that the last one is the highest. */
 static inline void lock_push(struct cpu *cpu, const struct lock *lock)
 {
@@ -71,10 +66,10 @@ void lock_init(struct lock *lock, enum lock_rank rank, const char *name)
     *lock = (struct lock)LOCK_INIT(rank, name);
 }
 
-static bool lock_take(struct lock *lock, uint32_t owner)
+static bool lock_take(struct lock *lock, struct cpu *cpu)
 {
-    uint32_t expected = 0;
-    return __atomic_compare_exchange_n(&lock->held, &expected, owner, false, __ATOMIC_ACQUIRE,
+    struct cpu *expected = NULL;
+    return __atomic_compare_exchange_n(&lock->owner, &expected, cpu, false, __ATOMIC_ACQUIRE,
                                        __ATOMIC_RELAXED);
 }
 
@@ -83,12 +78,12 @@ static __attribute__((noinline, cold)) void lock_wait(struct lock *lock)
 {
     struct cpu *cpu = this_cpu();
 
-    if (lock->held == lock_owner(cpu))
+    if (lock->owner == cpu)
         panic("lock %s: taken twice", lock->name);
     do {
-        while (lock->held)
+        while (lock->owner)
             x86_pause();
-    } while (!lock_take(lock, lock_owner(cpu)));
+    } while (!lock_take(lock, cpu));
     lock_push(cpu, lock);
 }
 
@@ -97,7 +92,7 @@ void lock_acquire(struct lock *lock)
     struct cpu *cpu = this_cpu();
 
     lock_check_order(cpu, lock);
-    if (likely(lock_take(lock, lock_owner(cpu))))
+    if (likely(lock_take(lock, cpu)))
         lock_push(cpu, lock);
     else
         lock_wait(lock);
@@ -107,13 +102,13 @@ void lock_release(struct lock *lock)
 {
     struct cpu *cpu = this_cpu();
 
-    if (lock->held != lock_owner(cpu))
-        panic("lock %s: released by CPU %u, held by %u - 1", lock->name, cpu->index, lock->held);
+    if (unlikely(lock->owner != cpu))
+        panic("lock %s: released by CPU %u, which does not hold it", lock->name, cpu->index);
     lock_pop(cpu, lock);
-    __atomic_store_n(&lock->held, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&lock->owner, NULL, __ATOMIC_RELEASE);
 }
 
 bool lock_held(const struct lock *lock)
 {
-    return lock->held == lock_owner(this_cpu());
+    return lock->owner == this_cpu();
 }

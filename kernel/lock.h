@@ -15,6 +15,8 @@
 
 #include "kernel/types.h"
 
+struct cpu;
+
 enum lock_rank {
     LOCK_RANK_VM = 20,      /* one VM: its devices, buses, guest-physical map and tables */
     LOCK_RANK_IRQCHIP = 25, /* one VM's interrupt controllers */
@@ -28,12 +30,12 @@ enum lock_rank {
 };
 
 struct lock {
-    volatile uint32_t held; /* index of the owning CPU + 1; 0: free */
+    struct cpu *volatile owner; /* NULL: free */
     uint32_t rank; /* enum lock_rank */
     const char *name;
 };
 
-#define LOCK_INIT(r, n) { .held = 0, .rank = (r), .name = (n) }
+#define LOCK_INIT(r, n) { .owner = NULL, .rank = (r), .name = (n) }
 
 void lock_init(struct lock *lock, enum lock_rank rank, const char *name);
 void lock_acquire(struct lock *lock);

@@ -95,23 +95,25 @@ void lock_init(struct lock *lock, enum lock_rank rank, const char *name)
     *lock = (struct lock){ .rank = rank, .name = name };
 }
 
+#define HOLDER ((struct cpu *)1)
+
 void lock_acquire(struct lock *lock)
 {
-    assert_int_equal(lock->held, 0);
-    lock->held = 1;
+    assert_null(lock->owner);
+    lock->owner = HOLDER;
     locks_held++;
 }
 
 void lock_release(struct lock *lock)
 {
-    assert_int_equal(lock->held, 1);
-    lock->held = 0;
+    assert_ptr_equal(lock->owner, HOLDER);
+    lock->owner = NULL;
     locks_held--;
 }
 
 bool lock_held(const struct lock *lock)
 {
-    return lock->held;
+    return lock->owner;
 }
 
 __attribute__((weak)) struct cpu *this_cpu(void)
