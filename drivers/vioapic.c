@@ -4,8 +4,8 @@
  * 0x20 (Intel 500 Series PCH data sheet, APIC indirect and direct registers). A line's level is
  * logical (true: asserted), so the polarity bit is kept but means nothing.
  *
- * Its lock (rank LOCK_RANK_IRQCHIP) protects all of it: lines come with the VM's lock held,
- * an EOI may come without.
+ * Its lock (rank LOCK_RANK_IRQCHIP) protects all but `select`: lines come with the VM's lock held,
+ * as accesses to registers do, an EOI may come without.
  */
 #include "drivers/vioapic.h"
 
@@ -177,15 +177,14 @@ static void indirect_write(struct vm *vm, struct vioapic *ioapic, uint32_t value
 static uint64_t vioapic_read(struct vdev *dev, uint64_t offset, unsigned size)
 {
     struct vioapic *ioapic = dev->state;
-    uint64_t value = ~0ull;
+    uint64_t value;
 
-    if (size > 4)
-        return value;
+    if (offset == IOREGSEL && size <= 4)
+        return ioapic->select;
+    if (offset != IOWIN || size > 4)
+        return ~0ull;
     lock_acquire(&ioapic->lock);
-    if (offset == IOREGSEL)
-        value = ioapic->select;
-    else if (offset == IOWIN)
-        value = indirect_read(ioapic);
+    value = indirect_read(ioapic);
     lock_release(&ioapic->lock);
     return value;
 }
@@ -194,10 +193,12 @@ static void vioapic_write(struct vdev *dev, uint64_t offset, unsigned size, uint
 {
     struct vioapic *ioapic = dev->state;
 
-    lock_acquire(&ioapic->lock);
-    if (offset == IOREGSEL)
+    if (offset == IOREGSEL) {
         ioapic->select = value & 0xff;
-    else if (offset == IOWIN && size == 4)
+        return;
+    }
+    lock_acquire(&ioapic->lock);
+    if (offset == IOWIN && size == 4)
         indirect_write(dev->vm, ioapic, (uint32_t)value);
     else if (offset == IOEOI)
         eoi_locked(dev->vm, ioapic, (uint8_t)value);

@@ -11,7 +11,9 @@ struct vm;
 
 static inline uint64_t emulate_mask(unsigned size)
 {
-    return ~0ull >> (64 - 8 * size);
+    static const uint64_t masks[] = { [1] = 0xff, [2] = 0xffff, [4] = 0xffffffff, [8] = ~0ull };
+
+    return masks[size];
 }
 
 /* A register operand; INSN_HIGH_BYTE counts. 32-bit writes clear the upper half, smaller ones

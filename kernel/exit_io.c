@@ -7,11 +7,6 @@
 #include "kernel/log.h"
 #include "kernel/vm.h"
 
-static uint64_t ones(unsigned size)
-{
-    return BIT(8 * size) - 1;
-}
-
 /* A port that no device has reads as all ones and ignores writes; said once for each VM. */
 static __attribute__((cold)) void unknown_port(struct vm *vm, uint16_t port, bool in)
 {
@@ -22,29 +17,29 @@ static __attribute__((cold)) void unknown_port(struct vm *vm, uint16_t port, boo
 
 uint64_t emulate_port_read(struct vm *vm, uint16_t port, unsigned size)
 {
-    const struct io_range *r = iobus_find(&vm->pio, port, size);
-    uint64_t value;
+    const struct io_range *r;
+    uint64_t value = ~0ull;
 
-    if (!r) {
-        unknown_port(vm, port, true);
-        return ones(size);
-    }
     lock_acquire(&vm->lock);
-    value = r->read(r->dev, port - r->base, size);
+    r = iobus_find(&vm->pio, port, size);
+    if (r)
+        value = r->read(r->dev, port - r->base, size);
+    else
+        unknown_port(vm, port, true);
     lock_release(&vm->lock);
-    return value & ones(size);
+    return value & emulate_mask(size);
 }
 
 void emulate_port_write(struct vm *vm, uint16_t port, unsigned size, uint64_t value)
 {
-    const struct io_range *r = iobus_find(&vm->pio, port, size);
+    const struct io_range *r;
 
-    if (!r) {
-        unknown_port(vm, port, false);
-        return;
-    }
     lock_acquire(&vm->lock);
-    r->write(r->dev, port - r->base, size, value & ones(size));
+    r = iobus_find(&vm->pio, port, size);
+    if (r)
+        r->write(r->dev, port - r->base, size, value & emulate_mask(size));
+    else
+        unknown_port(vm, port, false);
     lock_release(&vm->lock);
 }
 
@@ -62,19 +57,33 @@ static enum verdict string_io(struct vcpu *v, const struct exit_io *io)
     return emulate_string(v, in, io->port);
 }
 
+static inline void to_rax(struct vcpu *v, unsigned size, uint64_t value)
+{
+    if (size == 1)
+        *(uint8_t *)&v->gpr[RAX] = (uint8_t)value; /* AL */
+    else if (size == 2)
+        *(uint16_t *)&v->gpr[RAX] = (uint16_t)value;
+    else
+        v->gpr[RAX] = (uint32_t)value;
+}
+
+/* The operands are read from *io behind each call: nothing need be kept for the usual path. */
 static enum verdict on_io(struct vcpu *v, struct vmexit *exit)
 {
     const struct exit_io *io = &exit->io;
-    uint64_t mask = ones(io->size);
+    const struct io_range *r;
 
     if (unlikely(io->string))
         return string_io(v, io);
-    if (!io->in) {
-        emulate_port_write(v->vm, io->port, io->size, v->gpr[RAX]);
-        return VERDICT_NEXT;
-    }
-    uint64_t value = emulate_port_read(v->vm, io->port, io->size);
-    v->gpr[RAX] = io->size == 4 ? value : (v->gpr[RAX] & ~mask) | value;
+    lock_acquire(&v->vm->lock);
+    r = iobus_find(&v->vm->pio, io->port, io->size);
+    if (unlikely(!r))
+        unknown_port(v->vm, io->port, io->in);
+    if (io->in)
+        to_rax(v, io->size, likely(r) ? r->read(r->dev, io->port - r->base, io->size) : ~0ull);
+    else if (likely(r))
+        r->write(r->dev, io->port - r->base, io->size, v->gpr[RAX] & emulate_mask(io->size));
+    lock_release(&v->vm->lock);
     return VERDICT_NEXT;
 }
 EXIT_HANDLER(EXIT_IO, on_io);

@@ -37,7 +37,7 @@ const struct io_range *iobus_search(struct iobus *bus, uint64_t address, unsigne
 
 static inline uint8_t *iobus_hint(struct iobus *bus, uint64_t address)
 {
-    return &bus->hints[(address ^ address >> 12) % IOBUS_HINTS];
+    return &bus->hints[address % IOBUS_HINTS];
 }
 
 /* The same, mostly without a search. */
