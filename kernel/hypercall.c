@@ -11,7 +11,7 @@
 #include "kernel/vm.h"
 #include "kernel/x86.h"
 
-static const struct hypercall *calls[HYPERCALLS_MAX];
+static int64_t (*calls[HYPERCALLS_MAX])(struct vcpu *vcpu);
 
 void hypercall_init(void)
 {
@@ -19,7 +19,7 @@ void hypercall_init(void)
         uint32_t index = (*p)->number - MULLION_HC_BASE;
         if (index >= HYPERCALLS_MAX || calls[index])
             panic("hypercall %s: number taken or out of range", (*p)->name);
-        calls[index] = *p;
+        calls[index] = (*p)->call;
     }
 }
 
@@ -28,14 +28,14 @@ static enum verdict on_hypercall(struct vcpu *v, struct vmexit *exit)
     uint32_t index = (uint32_t)v->gpr[RAX] - MULLION_HC_BASE;
 
     (void)exit;
-    if (vcpu_cpl(v) != 0) {
+    if (unlikely(vcpu_cpl(v) != 0)) {
         vcpu_inject_exception(v, VECTOR_UD);
         return VERDICT_RETRY;
     }
-    if (index >= HYPERCALLS_MAX || !calls[index])
+    if (unlikely(index >= HYPERCALLS_MAX) || unlikely(!calls[index]))
         v->gpr[RAX] = (uint64_t)(int64_t)MULLION_ERROR_UNKNOWN;
     else
-        v->gpr[RAX] = (uint64_t)calls[index]->call(v);
+        v->gpr[RAX] = (uint64_t)calls[index](v);
     return VERDICT_NEXT;
 }
 EXIT_HANDLER(EXIT_HYPERCALL, on_hypercall);

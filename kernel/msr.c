@@ -182,48 +182,44 @@ int msr_init(struct vcpu *v)
     return 0;
 }
 
-static void unknown(struct vcpu *v, const char *what, uint32_t msr)
+static __attribute__((cold)) int unknown(struct vcpu *v, const char *what, uint32_t msr)
 {
     if (v->vm->unknown_msrs++ < VM_UNKNOWN_LOGGED)
         log_printf("%s: %s 0x%x, which does not exist here: #GP\n", v->vm->name, what, msr);
+    return -EINVAL;
 }
 
-static int msr_read(struct vcpu *v, uint32_t msr, uint64_t *value)
+static enum verdict refused(struct vcpu *v)
 {
-    const struct msr_row *row = find(msr);
+    vcpu_inject_error(v, VECTOR_GP, 0);
+    return VERDICT_RETRY;
+}
 
-    if (likely(row->read))
-        return row->read(v, msr, value);
-    if (row->access != VALUE) {
-        unknown(v, "RDMSR", msr);
-        return -EINVAL;
-    }
+/* Where a row has no function of its own. */
+static int plain_read(struct vcpu *v, const struct msr_row *row, uint64_t *value)
+{
+    if (row->access != VALUE)
+        return unknown(v, "RDMSR", (uint32_t)v->gpr[RCX]);
     *value = row->value;
     return 0;
 }
 
-static int msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
+static int plain_write(struct vcpu *v, const struct msr_row *row)
 {
-    const struct msr_row *row = find(msr);
-
-    if (likely(row->write))
-        return row->write(v, msr, value);
-    if (row->access == PASS || row->access == NOTHING) {
-        unknown(v, "WRMSR", msr);
-        return -EINVAL;
-    }
+    if (row->access == PASS || row->access == NOTHING)
+        return unknown(v, "WRMSR", (uint32_t)v->gpr[RCX]);
     return 0;
 }
 
 static enum verdict on_msr_read(struct vcpu *v, struct vmexit *exit)
 {
+    const struct msr_row *row = find((uint32_t)v->gpr[RCX]);
     uint64_t value;
 
     (void)exit;
-    if (msr_read(v, (uint32_t)v->gpr[RCX], &value)) {
-        vcpu_inject_error(v, VECTOR_GP, 0);
-        return VERDICT_RETRY;
-    }
+    if (unlikely(likely(row->read) ? row->read(v, (uint32_t)v->gpr[RCX], &value)
+                                   : plain_read(v, row, &value)))
+        return refused(v);
     v->gpr[RAX] = (uint32_t)value;
     v->gpr[RDX] = value >> 32;
     return VERDICT_NEXT;
@@ -232,13 +228,13 @@ EXIT_HANDLER(EXIT_MSR_READ, on_msr_read);
 
 static enum verdict on_msr_write(struct vcpu *v, struct vmexit *exit)
 {
+    const struct msr_row *row = find((uint32_t)v->gpr[RCX]);
     uint64_t value = (uint32_t)v->gpr[RAX] | v->gpr[RDX] << 32;
 
     (void)exit;
-    if (msr_write(v, (uint32_t)v->gpr[RCX], value)) {
-        vcpu_inject_error(v, VECTOR_GP, 0);
-        return VERDICT_RETRY;
-    }
+    if (unlikely(likely(row->write) ? row->write(v, (uint32_t)v->gpr[RCX], value)
+                                    : plain_write(v, row)))
+        return refused(v);
     return VERDICT_NEXT;
 }
 EXIT_HANDLER(EXIT_MSR_WRITE, on_msr_write);
