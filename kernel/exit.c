@@ -50,22 +50,6 @@ void exit_settle(struct vcpu *v)
         vcpu_inject_debug(v, DR6_BS);
 }
 
-/* Somebody wants something before the next entry, or an event waits for it. In VCPU_IN_GUEST. */
-bool exit_prepare(struct vcpu *v)
-{
-    while (v->requests) {
-        v->mode = VCPU_EXITING;
-        if (!vcpu_serve_requests(v))
-            return false;
-        __atomic_store_n(&v->mode, VCPU_IN_GUEST, __ATOMIC_SEQ_CST);
-    }
-    /* Only now: an event that the backend has must not meet another one on the way. */
-    if (v->event.type)
-        backend->inject(v);
-    v->event = (struct vevent){ .type = VEVENT_NONE };
-    return true;
-}
-
 void vcpu_run(struct vcpu *v)
 {
     v->mode = VCPU_EXITING;

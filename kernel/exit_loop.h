@@ -12,11 +12,13 @@
 #include "kernel/vcpu.h"
 #include "kernel/x86_regs.h"
 
-/* Between the files of the loop (kernel/exit.c). */
+/* Between the files of the loop (kernel/exit.c, kernel/vcpu.c). */
 typedef enum verdict (*exit_handle_fn)(struct vcpu *vcpu, struct vmexit *exit);
 extern exit_handle_fn exit_handlers[EXIT_KINDS];
 uint64_t exit_wrap(struct vcpu *vcpu, uint64_t rip);
 void exit_settle(struct vcpu *vcpu);
+/* Somebody wants something before the next entry, or an event waits for it. In VCPU_IN_GUEST.
+ * False: leave the loop. */
 bool exit_prepare(struct vcpu *vcpu);
 
 /* A backend gives length only together with valid copies of RIP, RFLAGS and the shadow. */
@@ -34,7 +36,8 @@ static inline void exit_next_instruction(struct vcpu *v, unsigned length)
 
 static inline void exit_trace(struct vcpu *v, const struct vmexit *exit, uint64_t tsc)
 {
-    struct vcpu_trace *t = &v->trace[v->stats.all.exits++ % VCPU_HISTORY];
+    uint64_t number = v->stats.all.exits++;
+    struct vcpu_trace *t = (void *)((char *)v->trace + number * sizeof(*t) % sizeof(v->trace));
 
     t->tsc = tsc;
     t->rip = v->rip;
@@ -42,9 +45,9 @@ static inline void exit_trace(struct vcpu *v, const struct vmexit *exit, uint64_
 }
 
 /* An exit handler that takes 2^32 ticks would be counted short. */
-static inline void exit_account(struct vcpu *v, const struct vmexit *exit, uint64_t start)
+static inline void exit_account(struct vcpu *v, const struct vmexit *exit, uint32_t start)
 {
-    uint32_t cycles = (uint32_t)time_tsc() - (uint32_t)start;
+    uint32_t cycles = (uint32_t)time_tsc() - start;
     struct vcpu_counter *counter = &v->stats.by_code[exit->code];
 
     v->stats.all.cycles += cycles;
@@ -80,7 +83,7 @@ exit_loop(struct vcpu *v, void (*run)(struct vcpu *vcpu, struct vmexit *exit))
         v->mode = VCPU_EXITING;
         exit_trace(v, &exit, start);
         enum verdict verdict = exit_handlers[exit.kind](v, &exit);
-        exit_account(v, &exit, start);
+        exit_account(v, &exit, (uint32_t)start);
         if (likely(verdict == VERDICT_NEXT))
             exit_next_instruction(v, exit.length);
         else if (!exit_finish(v, &exit, verdict))

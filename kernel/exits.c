@@ -109,7 +109,7 @@ static enum verdict on_timer(struct vcpu *v, struct vmexit *exit)
 {
     (void)exit;
     vcpu_run_timers(v);
-    if (v->slice_end != VTIMER_OFF && v->slice_end <= time_tsc())
+    if (v->slice_end <= time_tsc()) /* VTIMER_OFF is never */
         vcpu_request(v, VCPU_REQ_YIELD);
     return VERDICT_RETRY;
 }

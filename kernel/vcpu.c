@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "kernel/exit.h"
+#include "kernel/exit_loop.h"
 #include "kernel/guest_state.h"
 #include "kernel/log.h"
 #include "kernel/page.h"
@@ -21,16 +21,6 @@
 _Static_assert(sizeof(struct vcpu) <= PAGE_SIZE << VCPU_ORDER, "struct vcpu");
 
 #define WAKES (VCPU_REQ_IRQ | VCPU_REQ_NMI | VCPU_REQ_INIT | VCPU_REQ_STOP)
-
-uint64_t vcpu_get(struct vcpu *v, enum vreg reg)
-{
-    return backend->get(v, reg);
-}
-
-void vcpu_set(struct vcpu *v, enum vreg reg, uint64_t value)
-{
-    backend->set(v, reg, value);
-}
 
 uint64_t vcpu_gpr(struct vcpu *v, unsigned number)
 {
@@ -45,11 +35,6 @@ void vcpu_set_gpr(struct vcpu *v, unsigned number, uint64_t value)
         v->gpr[number] = value;
 }
 
-unsigned vcpu_cpl(struct vcpu *v)
-{
-    return (unsigned)backend->get(v, VREG_CPL);
-}
-
 bool vcpu_64bit(struct vcpu *v)
 {
     return (backend->get(v, VREG_CS_ACCESS) & SEGMENT_ACCESS_L) &&
@@ -58,10 +43,13 @@ bool vcpu_64bit(struct vcpu *v)
 
 void vcpu_request(struct vcpu *v, uint32_t requests)
 {
-    uint32_t before = __atomic_fetch_or(&v->requests, requests, __ATOMIC_SEQ_CST);
+    uint32_t before;
 
-    if (v->cpu == this_cpu())
-        return; /* looked at before its next entry */
+    if (likely(v->cpu == this_cpu())) { /* it looks at them before its next entry */
+        __atomic_fetch_or(&v->requests, requests, __ATOMIC_SEQ_CST);
+        return;
+    }
+    before = __atomic_fetch_or(&v->requests, requests, __ATOMIC_SEQ_CST);
     if (v->mode == VCPU_OUT && (before & requests) == requests)
         return; /* asked for already: a guest can't make a storm of kicks of it */
     if (v->mode == VCPU_IN_GUEST || v->mode == VCPU_OUT)
@@ -117,7 +105,9 @@ static void take_sipi(struct vcpu *v)
 
 static void arm_timer(struct vcpu *v)
 {
-    backend->set_timer(v, MIN(vcpu_next_deadline(v), v->slice_end));
+    uint64_t deadline = vcpu_next_deadline(v);
+
+    backend->set_timer(v, MIN(deadline, v->slice_end));
 }
 
 static void set_windows(struct vcpu *v, unsigned windows)
@@ -128,8 +118,18 @@ static void set_windows(struct vcpu *v, unsigned windows)
     backend->window(v, windows);
 }
 
-/* Chooses the event of the next entry: one that was interrupted, then an NMI, then an interrupt. */
-static void choose_event(struct vcpu *v)
+/* Mostly without a call: after an exit that an instruction caused. */
+static inline bool interruptible(struct vcpu *v)
+{
+    if (likely((v->valid & (VCPU_RFLAGS | VCPU_SHADOW)) == (VCPU_RFLAGS | VCPU_SHADOW)))
+        return (v->rflags & RFLAGS_IF) && !(v->shadow & VCPU_SHADOW_MASK);
+    return backend->interruptible(v);
+}
+
+/* Chooses the event of the next entry: one that was interrupted, then an NMI, then an interrupt.
+ * Behind one that was taken no other can wait for a window: none is above its priority, and what
+ * comes now makes a request. */
+static inline __attribute__((always_inline)) void choose_event(struct vcpu *v)
 {
     unsigned windows = 0;
     int vector;
@@ -147,20 +147,20 @@ static void choose_event(struct vcpu *v)
             windows |= VWINDOW_NMI;
         }
     }
-    if (!v->event.type && backend->interruptible(v)) {
+    if (likely(!v->event.type) && interruptible(v)) {
         vector = v->vm->intc->take(v);
         if (vector >= 0)
             v->event = (struct vevent){ .type = VEVENT_INTERRUPT, .vector = (uint8_t)vector };
-    }
-    if (v->vm->intc->has(v))
+    } else if (v->vm->intc->has(v)) {
         windows |= VWINDOW_IRQ;
+    }
     set_windows(v, windows);
 }
 
 /* An event that waits is the #DB of a HLT that was single-stepped. */
 static bool ends_halt(struct vcpu *v)
 {
-    return v->event.type || v->nmi_pending || (v->vm->intc->wakes(v) && backend->interruptible(v));
+    return v->event.type || v->nmi_pending || (v->vm->intc->wakes(v) && interruptible(v));
 }
 
 /* All but interrupts and timers. False: the vCPU leaves its loop at once. */
@@ -185,7 +185,7 @@ static __attribute__((noinline)) bool serve_others(struct vcpu *v, uint32_t requ
     return true;
 }
 
-bool vcpu_serve_requests(struct vcpu *v)
+__attribute__((always_inline)) inline bool vcpu_serve_requests(struct vcpu *v)
 {
     uint32_t requests = __atomic_exchange_n(&v->requests, 0, __ATOMIC_SEQ_CST);
 
@@ -194,13 +194,29 @@ bool vcpu_serve_requests(struct vcpu *v)
         return false;
     if (requests & VCPU_REQ_TIMER)
         arm_timer(v);
-    if (unlikely(v->state == VCPU_HALTED) && ends_halt(v))
+    if (unlikely(v->state != VCPU_RUNNABLE)) {
+        if (v->state != VCPU_HALTED || !ends_halt(v))
+            return false;
         v->state = VCPU_RUNNABLE;
-    if (unlikely(v->state != VCPU_RUNNABLE))
-        return false;
+    }
     if (requests & (VCPU_REQ_IRQ | VCPU_REQ_NMI))
         choose_event(v);
     return !(requests & VCPU_REQ_YIELD);
+}
+
+/* The mode stays VCPU_IN_GUEST: who wants something more meanwhile kicks this CPU for nothing or,
+ * behind the last look at the requests, for an exit right after the entry. */
+bool exit_prepare(struct vcpu *v)
+{
+    while (v->requests) {
+        if (!vcpu_serve_requests(v))
+            return false;
+    }
+    /* Only now: an event that the backend has must not meet another one on the way. */
+    if (v->event.type)
+        backend->inject(v);
+    v->event = (struct vevent){ .type = VEVENT_NONE };
+    return true;
 }
 
 struct create_call {

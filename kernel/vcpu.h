@@ -197,12 +197,21 @@ uint64_t vcpu_gpr(struct vcpu *vcpu, unsigned number);
 void vcpu_set_gpr(struct vcpu *vcpu, unsigned number, uint64_t value);
 
 /* Current privilege level; true in 64-bit mode (not compatibility mode). */
-unsigned vcpu_cpl(struct vcpu *vcpu);
+static inline unsigned vcpu_cpl(struct vcpu *vcpu)
+{
+    return (unsigned)backend->get(vcpu, VREG_CPL);
+}
 bool vcpu_64bit(struct vcpu *vcpu);
 
 /* Registers beyond the GPRs. Only on the vCPU's CPU, or while it is OUT and loaded. */
-uint64_t vcpu_get(struct vcpu *vcpu, enum vreg reg);
-void vcpu_set(struct vcpu *vcpu, enum vreg reg, uint64_t value);
+static inline uint64_t vcpu_get(struct vcpu *vcpu, enum vreg reg)
+{
+    return backend->get(vcpu, reg);
+}
+static inline void vcpu_set(struct vcpu *vcpu, enum vreg reg, uint64_t value)
+{
+    backend->set(vcpu, reg, value);
+}
 
 /* Queues an exception of the guest's own doing; merges into #DF or a triple fault by the rules
  * of SDM 3A, "Interrupt 8--Double Fault Exception". */

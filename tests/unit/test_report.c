@@ -113,11 +113,6 @@ int vm_kill(struct vm *vm)
     return 0;
 }
 
-uint64_t vcpu_get(struct vcpu *v, enum vreg reg)
-{
-    return get(v, reg);
-}
-
 uint64_t vcpu_gpr(struct vcpu *v, unsigned number)
 {
     return v->gpr[number];
