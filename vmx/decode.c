@@ -160,6 +160,8 @@ static void fill_apic_eoi(struct vcpu *v, struct vmexit *exit)
         .name = #reason,                                                                           \
     }
 
+uint64_t vmx_plain[VMX_EXIT_REASONS];
+
 const struct vmx_row vmx_rows[VMX_EXIT_REASONS] = {
     ROW(EXCEPTION_NMI, EXIT_EXCEPTION, ROW_DELIVERY, fill_exception),
     ROW(EXTERNAL_INTERRUPT, EXIT_INTERRUPT, ROW_DELIVERY, fill_interrupt),
@@ -191,9 +193,9 @@ const struct vmx_row vmx_rows[VMX_EXIT_REASONS] = {
     ROW(VMWRITE, EXIT_UNDEFINED, ROW_INSN, NULL),
     ROW(VMXOFF, EXIT_UNDEFINED, ROW_INSN, NULL),
     ROW(VMXON, EXIT_UNDEFINED, ROW_INSN, NULL),
-    ROW(CR, EXIT_CR, ROW_INSN | ROW_MORE, fill_cr),
+    ROW(CR, EXIT_CR, ROW_INSN, fill_cr),
     ROW(DR, EXIT_UNKNOWN, ROW_DISABLED, NULL),
-    ROW(IO, EXIT_IO, ROW_INSN | ROW_MORE, fill_io),
+    ROW(IO, EXIT_IO, ROW_INSN, fill_io),
     ROW(RDMSR, EXIT_MSR_READ, ROW_INSN, NULL),
     ROW(WRMSR, EXIT_MSR_WRITE, ROW_INSN, NULL),
     ROW(ENTRY_GUEST_STATE, EXIT_ENTRY_FAILED, 0, NULL),
@@ -249,9 +251,16 @@ bool vmx_exit_enabled(unsigned code)
     return code < VMX_EXIT_REASONS && vmx_rows[code].name && !(vmx_rows[code].flags & ROW_DISABLED);
 }
 
-static void decode_between(struct vcpu *v, struct vmexit *exit, const struct vmx_row *row,
-                           uint32_t reason)
+void vmx_decode_rest(struct vcpu *v, struct vmexit *exit, uint32_t reason)
 {
+    static const struct vmx_row none = { .word = EXIT_UNKNOWN };
+    uint32_t basic = reason & EXIT_REASON_BASIC;
+    const struct vmx_row *row = likely(basic < VMX_EXIT_REASONS) ? &vmx_rows[basic] : &none;
+
+    if (unlikely(row->flags == ROW_INSN)) {
+        vmx_decode_filled(v, exit, row);
+        return;
+    }
     cpu_count_access(1);
     v->valid = v->dirty = 0;
     exit->word = row->word;
@@ -259,23 +268,8 @@ static void decode_between(struct vcpu *v, struct vmexit *exit, const struct vmx
         requeue_interrupted_event(v);
     else if (unlikely(reason & EXIT_REASON_ENTRY_FAILURE))
         vmx_explain_entry_failure(v, reason);
+    else if (unlikely(row == &none))
+        log_printf("vmx: exit reason 0x%x is not in the manual\n", reason);
     if (row->fill)
         row->fill(v, exit);
-}
-
-void vmx_decode_rest(struct vcpu *v, struct vmexit *exit, uint32_t reason)
-{
-    static const struct vmx_row none = { .word = EXIT_UNKNOWN };
-    uint32_t basic = reason & EXIT_REASON_BASIC;
-    const struct vmx_row *row = likely(basic < VMX_EXIT_REASONS) ? &vmx_rows[basic] : &none;
-
-    if (row->flags & ROW_INSN) {
-        vmx_decode_instruction(v, exit, row->word);
-        if (row->fill)
-            row->fill(v, exit);
-        return;
-    }
-    if (unlikely(row == &none))
-        log_printf("vmx: exit reason 0x%x is not in the manual\n", reason);
-    decode_between(v, exit, row, reason);
 }

@@ -72,11 +72,17 @@ uint64_t vmx_get(struct vcpu *v, enum vreg reg)
 
 void vmx_code(struct vcpu *v, struct vcode *out)
 {
-    cached(v, &v->rip, VCPU_RIP, VMCS_GUEST_RIP);
-    cached(v, &v->rflags, VCPU_RFLAGS, VMCS_GUEST_RFLAGS);
-    vmx_shadow(v);
-    out->cr3 = vmcs_read(VMCS_GUEST_CR3);
-    out->cs_access = (uint32_t)vmcs_read(VMCS_GUEST_CS_ACCESS);
+    cpu_count_access(2);
+    if (likely(!v->valid)) { /* and so nothing is dirty */
+        cpu_count_access(3);
+        vmx_read_copies(v);
+    } else {
+        cached(v, &v->rip, VCPU_RIP, VMCS_GUEST_RIP);
+        cached(v, &v->rflags, VCPU_RFLAGS, VMCS_GUEST_RFLAGS);
+        vmx_shadow(v);
+    }
+    out->cr3 = vmcs_read_counted(VMCS_GUEST_CR3);
+    out->cs_access = (uint32_t)vmcs_read_counted(VMCS_GUEST_CS_ACCESS);
 }
 
 static void set_cr0(struct vcpu *v, uint64_t value)

@@ -19,13 +19,15 @@ _Static_assert(offsetof(struct cpu, current) == CPU_CURRENT, "vmx/enter.S");
 
 void vmx_write_back(struct vcpu *v)
 {
-    if (!v->dirty)
+    uint32_t dirty = v->dirty;
+
+    if (!dirty)
         return;
-    if (v->dirty & VCPU_RIP)
+    if (dirty & VCPU_RIP)
         vmcs_write(VMCS_GUEST_RIP, v->rip);
-    if (v->dirty & VCPU_RFLAGS)
+    if (dirty & VCPU_RFLAGS)
         vmcs_write(VMCS_GUEST_RFLAGS, v->rflags);
-    if (v->dirty & VCPU_SHADOW) {
+    if (dirty & VCPU_SHADOW) {
         uint64_t state = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY);
         vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, state & ~(BLOCKING_STI | BLOCKING_MOV_SS));
     }
@@ -125,13 +127,7 @@ uint64_t vmx_shadow(struct vcpu *v)
 
 bool vmx_interruptible(struct vcpu *v)
 {
-    if (!(v->valid & VCPU_RFLAGS)) {
-        v->rflags = vmcs_read(VMCS_GUEST_RFLAGS);
-        v->valid |= VCPU_RFLAGS;
-    }
-    if (!(v->rflags & RFLAGS_IF))
-        return false;
-    return !((v->valid & VCPU_SHADOW ? v->shadow : vmx_shadow(v)) & VCPU_SHADOW_MASK);
+    return (vmx_get(v, VREG_RFLAGS) & RFLAGS_IF) && !(vmx_shadow(v) & VCPU_SHADOW_MASK);
 }
 
 bool vmx_nmi_ready(struct vcpu *v)

@@ -5,6 +5,7 @@
 
 #include "kernel/cpu.h"
 #include "kernel/types.h"
+#include "kernel/vcpu.h"
 #include "vmx/vmcs.h"
 
 /* Reports a refused instruction by its field or operand and panics. */
@@ -58,13 +59,13 @@ static inline void vmcs_write(enum vmcs_field field, uint64_t value)
 {
     bool failed;
 
-    cpu_count_access(1);
     __asm__ volatile("vmwrite %1, %2"
                      : "=@ccbe"(failed)
-                     : "r"(value), "r"((uint64_t)field)
+                     : "rm"(value), "r"((uint64_t)field)
                      : "memory");
     if (unlikely(failed))
         vmx_refused("VMWRITE", field);
+    cpu_count_access(1);
 }
 
 /* The operand of these is the physical address of a 4 KiB region. */
@@ -110,6 +111,17 @@ static inline uint64_t vmcs_read(enum vmcs_field field)
 {
     cpu_count_access(1);
     return vmcs_read_counted(field);
+}
+
+/* All three neutral copies, where the guest has executed something and so is not in a HLT (see
+ * vmx_shadow()); cpu_count_access() has counted. */
+static inline void vmx_read_copies(struct vcpu *v)
+{
+    vmcs_copy_counted(VMCS_GUEST_RIP, &v->rip);
+    vmcs_copy_counted(VMCS_GUEST_RFLAGS, &v->rflags);
+    vmcs_copy_counted(VMCS_GUEST_INTERRUPTIBILITY, &v->shadow);
+    v->valid = VCPU_COPIES;
+    v->dirty = 0;
 }
 
 VMX_REGION_INSN(on, "vmxon")

@@ -53,6 +53,17 @@ static void reasons_beyond_the_manual(void **state)
     assert_false(vmx_exit_enabled(VMX_EXIT_INVLPG));
 }
 
+/* SDM 3D, Appendix C: bit 26 says that a bus lock came before it. */
+static void a_reason_with_a_modifier(void **state)
+{
+    (void)state;
+    exit_with(VMX_EXIT_CPUID | BIT(26), 0);
+    assert_int_equal(last.kind, EXIT_CPUID);
+    assert_int_equal(last.length, CASE_LENGTH);
+    exit_with(VMX_EXIT_PREEMPTION_TIMER | BIT(26), 0);
+    assert_int_equal(last.kind, EXIT_TIMER);
+}
+
 /* The step past an instruction relies on these copies. */
 static void copies_with_an_instruction(void **state)
 {
@@ -183,6 +194,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(kinds, setup),
         cmocka_unit_test_setup(reasons_beyond_the_manual, setup),
+        cmocka_unit_test_setup(a_reason_with_a_modifier, setup),
         cmocka_unit_test_setup(copies_with_an_instruction, setup),
         cmocka_unit_test_setup(accesses_are_few, setup),
         cmocka_unit_test_setup(io, setup),
