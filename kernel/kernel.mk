@@ -15,8 +15,13 @@ KERNEL_OBJECTS := $(addprefix $(KERNEL_OBJ)/,$(addsuffix .o,$(KERNEL_SOURCES)))
 KERNEL_LD ?= linker.ld
 KERNEL_LIBC := $(CACHE)/newlib-kernel
 
+# Without SSE nothing on the stack wants 16 bytes: functions need not pad their frames.
+STACK_WORDS := $(if $(findstring clang,$(shell $(CC) --version)),-mstack-alignment=8,\
+    -mpreferred-stack-boundary=3)
+
 # No frame pointers: stack traces find return addresses without them (kernel/stacktrace.c).
 KERNEL_CFLAGS := -std=c17 -O2 -g -ffreestanding -fno-pic -fno-pie -mcmodel=kernel -mno-red-zone \
+    $(STACK_WORDS) \
     -mgeneral-regs-only -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
     -fno-strict-aliasing -fno-common -Wall -Wextra -Wshadow -Wconversion -Werror \
     -nostdinc -isystem $(shell $(CC) -print-file-name=include) -isystem $(KERNEL_LIBC)/include \
