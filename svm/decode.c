@@ -41,10 +41,9 @@ static void fill_interrupt(struct vcpu *v, struct vmexit *exit)
 
     x86_sti_nop_cli();
     x->timer_due = x->timer_tsc <= time_tsc();
-    if (x->windows & VWINDOW_NMI) {
+    if (x->windows & VWINDOW_NMI)
         vcpu_request(v, VCPU_REQ_IRQ);
-        svm_arm(v);
-    }
+    svm_arm(v); /* it may have come for an NMI, before the deadline */
     if (before_halt(v, exit)) {
         exit->kind = EXIT_HLT;
         vcpu_request(v, VCPU_REQ_YIELD); /* for what the interrupt has brought */

@@ -123,6 +123,8 @@ void svm_arm(struct vcpu *v)
     struct svm_vcpu *x = svm_of(v);
     uint64_t again = x->timer_tsc;
 
+    if (x->timer_due) /* an exit of its own comes first, and a new deadline */
+        return;
     if ((x->windows & VWINDOW_NMI) && !x->nmi_blocked && !x->stepping) {
         if (svm_get(v, VREG_RIP) == x->iret_rip && !(svm_get(v, VREG_RFLAGS) & RFLAGS_TF))
             step(v);

@@ -78,8 +78,7 @@ static void svm_set_timer(struct vcpu *v, uint64_t tsc)
 
     x->timer_tsc = tsc;
     x->timer_due = tsc <= time_tsc();
-    if (!x->timer_due)
-        svm_arm(v);
+    svm_arm(v);
 }
 
 static uint32_t with_bit(uint32_t word, uint64_t bit, bool on)

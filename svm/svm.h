@@ -123,7 +123,7 @@ bool svm_interruptible(struct vcpu *vcpu);
 bool svm_nmi_ready(struct vcpu *vcpu);
 void svm_window(struct vcpu *vcpu, unsigned windows);
 void svm_at_iret(struct vcpu *vcpu);
-/* An exception has ended the stepping, if there was one; true: a #DB of ours alone. */
+/* An exception has ended the stepping, if there was any; true: no #DB for the guest in it. */
 bool svm_stepped(struct vcpu *vcpu, uint8_t vector);
 void svm_block_nmis(struct vcpu *vcpu, bool on);
 /* The host's timer for this vCPU's deadline, and for an NMI that waits. */

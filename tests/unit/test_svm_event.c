@@ -288,12 +288,20 @@ static void nmi_that_waits_otherwise(void **state)
     assert_int_equal(fake_svm.wakeup, fake_svm.tsc + 1);
     backend->set_timer(v, VTIMER_OFF);
     assert_true(fake_svm.wakeup != VTIMER_OFF);
+    backend->set_timer(v, fake_svm.tsc + 10000000);
     fake_svm.wakeup = VTIMER_OFF; /* it has come */
     control()->interrupt_shadow = 0;
     exit_with(VMEXIT_INTR, 0);
     assert_true(v->requests & VCPU_REQ_IRQ);
     assert_true(svm_nmi_ready(v));
     svm_window(v, 0);
+    assert_int_equal(fake_svm.wakeup, fake_svm.tsc + 10000000); /* the deadline is not lost */
+    fake_svm.wakeup = VTIMER_OFF;
+    exit_with(VMEXIT_INTR, 0);
+    assert_int_equal(fake_svm.wakeup, fake_svm.tsc + 10000000);
+    backend->set_timer(v, fake_svm.tsc); /* nor armed where it has passed */
+    fake_svm.wakeup = VTIMER_OFF;
+    svm_window(v, VWINDOW_IRQ);
     assert_int_equal(fake_svm.wakeup, VTIMER_OFF);
     setup(state);
     inject_nmi();

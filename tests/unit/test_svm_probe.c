@@ -110,6 +110,7 @@ static void switched_on(void **state)
 {
     struct cpu *cpu = this_cpu();
     const struct svm_cpu *own;
+    uint64_t before = page_get_stats().free_pages;
 
     (void)state;
     *fake_svm_msr(MSR_IA32_EFER) = EFER_LME | EFER_LMA;
