@@ -13,6 +13,7 @@
 #include "kernel/gdbstub.h"
 #include "kernel/hostcon.h"
 #include "kernel/monitor.h"
+#include "kernel/sched.h"
 #include "kernel/time.h"
 #include "kernel/vcpu.h"
 #include "kernel/vm.h"
@@ -76,8 +77,10 @@ static bool show_chunk(struct vconsole *c)
     lock_acquire(&screen.lock);
     if (screen.vm == c) {
         length = console_read(c, &c->shown, text, sizeof(text));
-        if (length)
+        if (length) {
             show_text(text, length);
+            sched_touched(c->vm);
+        }
     }
     lock_release(&screen.lock);
     return length == sizeof(text);
@@ -228,6 +231,7 @@ static void give_input(void)
         if (!vm || !console_has_input(vm->console))
             continue;
         if (vm->state == VM_RUNNING) {
+            sched_touched(vm);
             lock_acquire(&vm->lock);
             console_deliver(vm->console);
             lock_release(&vm->lock);

@@ -7,6 +7,7 @@
 
 #include "kernel/gdbstub.h"
 #include "kernel/gmem.h"
+#include "kernel/sched.h"
 #include "kernel/vcpu.h"
 #include "kernel/vm.h"
 
@@ -85,6 +86,7 @@ int gdb_memory(gva_t gva, void *bytes, size_t size, bool write)
     struct access a = { .gva = gva, .bytes = bytes, .size = size, .write = write };
     const uint8_t int3 = INSN_INT3;
 
+    sched_touched(gdb.vm);
     if (gva + size < gva || access(&a))
         return -EFAULT;
     for (unsigned i = 0; i < GDB_BREAKPOINTS; i++) {

@@ -22,8 +22,9 @@ struct sched {
     struct vcpu *head; /* ring by sched_next; head is the next to run */
     uint32_t count;
     bool reserved;     /* for the one VM of the manifest that lists this CPU */
-    uint64_t last;     /* serial of the VM whose secrets may be in the CPU; 0: none */
+    uint64_t last;     /* serial of the VM whose secrets may be in the CPU; 0: none; SEVERAL */
 };
+#define SEVERAL (~0ull)
 static struct sched queues[CPU_MAX];
 
 static struct sched *own_queue(void)
@@ -70,13 +71,24 @@ void sched_release_cpu(void)
     this_cpu()->current = NULL;
 }
 
+void sched_touched(const struct vm *vm)
+{
+    uint64_t *last = &own_queue()->last;
+
+    *last = !*last || *last == vm->serial ? vm->serial : SEVERAL;
+}
+
 void sched_load(struct vcpu *v)
 {
-    if (this_cpu()->current == v)
+    uint64_t *last = &own_queue()->last;
+    bool loaded = this_cpu()->current == v;
+
+    if (!loaded)
+        sched_release_cpu();
+    mitigate_switch(*last, v->vm->serial);
+    *last = v->vm->serial;
+    if (loaded)
         return;
-    sched_release_cpu();
-    mitigate_switch(own_queue()->last, v->vm->serial);
-    own_queue()->last = v->vm->serial;
     backend->load(v);
     guest_state_load(v);
     this_cpu()->current = v;

@@ -23,6 +23,10 @@ void sched_remove(struct vcpu *vcpu);
 
 /* Makes this vCPU the one whose state is in the CPU; puts the former one away. */
 void sched_load(struct vcpu *vcpu);
+/* This CPU has handled data of that VM, whichever vCPU is loaded: the next entry of another VM has
+ * barriers before it. */
+struct vm;
+void sched_touched(const struct vm *vm);
 /* Puts away whatever is loaded. */
 void sched_release_cpu(void);
 

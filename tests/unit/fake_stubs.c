@@ -141,6 +141,11 @@ WEAK void sched_release_cpu(void)
 {
 }
 
+WEAK void sched_touched(const struct vm *vm)
+{
+    (void)vm;
+}
+
 WEAK bool sched_house_waits(const struct vcpu *v)
 {
     (void)v;

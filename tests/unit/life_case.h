@@ -50,6 +50,9 @@ static unsigned failing_after;      /* so many times it goes well */
 static unsigned steps_open;         /* vm_init and vcpu_init without their fini, devices too */
 static unsigned all_ended;
 static char said[4096];             /* the log */
+static void (*guest_runs)(struct vcpu *v); /* of a test that runs the scheduler's loop */
+static void (*keeps_house)(void);
+static void (*barrier)(void);
 
 struct cpu *this_cpu(void)
 {
@@ -257,13 +260,14 @@ static const struct backend the_backend = {
 const struct backend *backend = &the_backend;
 
 /* kernel/exit.c, housekeeping.c, trap.c, work.c, vtimer.c: for a test that runs the loop. */
-__attribute__((weak)) void vcpu_run(struct vcpu *v)
+void vcpu_run(struct vcpu *v)
 {
-    (void)v;
+    guest_runs(v);
 }
 
-__attribute__((weak)) void housekeeping(void)
+void housekeeping(void)
 {
+    keeps_house();
 }
 
 uint64_t housekeeping_deadline(void)
@@ -290,10 +294,10 @@ void vcpu_run_timers(struct vcpu *v)
     (void)v;
 }
 
-__attribute__((weak)) void mitigate_switch(uint64_t from, uint64_t to)
+void mitigate_switch(uint64_t from, uint64_t to)
 {
-    (void)from;
-    (void)to;
+    if (from && from != to && barrier)
+        barrier();
 }
 
 /* What others are told. */
@@ -371,7 +375,7 @@ void time_set_wakeup(uint64_t tsc)
     (void)tsc;
 }
 
-static bool was_said(const char *text)
+static inline bool was_said(const char *text)
 {
     return strstr(said, text);
 }
@@ -391,7 +395,7 @@ static struct boot_vm *define(const char *name, unsigned vcpus, const uint16_t *
     return config;
 }
 
-static uint64_t free_pages(void)
+static inline uint64_t free_pages(void)
 {
     return page_get_stats().free_pages;
 }

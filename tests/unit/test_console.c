@@ -36,6 +36,7 @@ static size_t shown_length, port_length, got_length, keys_length, room, key_room
 static const char *typed;
 static size_t typed_left;
 static unsigned kicks, redraws, yields;
+static unsigned touched; /* VMs whose data CPU 0 has handled, as a mask */
 static uint64_t now;
 static bool mux, polled, monitor_used;
 static char log_bytes[4096];
@@ -91,6 +92,11 @@ bool hostcon_polled(void)
 bool monitor_polled(void)
 {
     return monitor_used;
+}
+
+void sched_touched(const struct vm *vm)
+{
+    touched |= 1u << vm->id;
 }
 
 void vcpu_request(struct vcpu *vcpu, uint32_t request)
@@ -330,8 +336,10 @@ static void test_showing_is_not_more_often_than_needed(void **state)
     assert_true(console_deadline() > now);
     say(0, "a");
     now += 10000000;
+    touched = 0;
     console_poll();
     assert_string_equal(shown, "a");
+    assert_int_equal(touched, 1);
     say(0, "b");
     console_poll();
     assert_string_equal(shown, "a");
@@ -440,10 +448,12 @@ static void test_the_screen_is_no_part_of_the_log(void **state)
 static void test_typing_reaches_the_vm_on_screen(void **state)
 {
     (void)state;
+    touched = 0;
     type("lost\x01" "3ls\r\x01\x01" "a");
     assert_int_equal(got_length, 5);
     assert_memory_equal(got, "ls\r\x01" "a", 5);
     assert_int_equal(keys_length, 0);
+    assert_int_equal(touched, 1u << 2);
     type("\x01" "mstats\r");
     assert_int_equal(keys_length, 6);
     assert_memory_equal(keys, "stats\r", 6);
