@@ -21,6 +21,14 @@ def test_terminal(room):
     machine.expect("serial", r"^typed here", 60)
     machine.send("\x01mlist\r")
     machine.expect("serial", r"debian.*running", 60)
+    machine.send("devices\r")
+    machine.expect("serial", r"^  uart +in linux multiboot flat", 60)
+    machine.send("devices tutor\r")
+    machine.expect("serial", r"^  pit .*\n +ports 40 to 43$", 60)
+    machine.send("regs tutor\r")
+    for part in ("tutor: vCPU 0 on CPU 0:", r"cr0 \w+ cr3 \w+ cr4 \w+$", "code at 0{8}",
+                 "last exits, oldest first:"):  # fmt: skip
+        machine.expect("serial", part, 60)
     machine.send("\x011poweroff\r")
     machine.expect("serial", r"mullion-linux: poweroff", 60)
     machine.send("\x01mlist\r")

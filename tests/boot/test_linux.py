@@ -28,11 +28,15 @@ def ended(machine, name):
     assert event["end"] == "exit" and event["exit_status"] == 0, event
 
 
-def shell(room, place, vcpus, **settings):
+def shell(room, place, vcpus, button=False, **settings):
+    """Off by the guest's own command, or by the power button from outside."""
     machine = room.boot(VM.format(cpus=place), LINUX, **settings)
     machine.expect("debian", PROMPT, BOOT_SECONDS)
-    machine.send("\x011echo $((6 * 7)) of $(nproc); poweroff\r")
+    machine.send("\x011echo $((6 * 7)) of $(nproc)" + ("\r" if button else "; poweroff\r"))
     machine.expect("debian", rf"^42 of {vcpus}$", 60)
+    if button:
+        machine.send("\x01mstop debian 60\r")
+        machine.expect("debian", "^mullion-linux: power button", 60)
     ended(machine, "debian")
     machine.wait(lambda: machine.event("done", status=0), 10, "done")
 
@@ -51,13 +55,13 @@ def test_two_vcpus(room):
 @seconds(300)
 def test_shared_cpu(room):
     """One CPU for housekeeping and the guest."""
-    shell(room, "1", 1, cpus=1)
+    shell(room, "1", 1, button=True, cpus=1)
 
 
 @on("vmx")
 @seconds(300)
 def test_broadwell(room):
-    shell(room, "[1]", 1, cpu_model="broadwell_ult")
+    shell(room, "[1]", 1, button=True, cpu_model="broadwell_ult")
 
 
 @on("svm")

@@ -14,8 +14,11 @@ vms:
 
 
 def runs_on(room, model, **settings):
+    """Where the CPUs come from depends on the firmware: Bochs' has no ACPI tables, QEMU's has."""
     machine, result = room.run(MANIFEST, HELLO, cpu_model=model, **settings)
     assert result["status"] == 0, result
+    source = "UEFI MP Services" if room.emu == "bochs" else "ACPI MADT"
+    assert re.search(rf"mullion: {machine.cpus} CPUs? \({source}\)", machine.text["serial"]), source
     return machine.text["log"]
 
 

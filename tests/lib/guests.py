@@ -15,6 +15,8 @@ guest needs is in tests/guest/<name>/test.yaml, every key of which may be left o
     alone: false       true: a boot for this guest only
     timeout: 60        seconds for its boot, at least
     backends: [vmx]    where it runs; without it, on all
+    witness: regex     goes on until the others of its boot have ended; then this must come twice
+                       more on its console, and it is killed
 """
 
 import dataclasses
@@ -54,6 +56,7 @@ class Guest:
     alone: bool = False
     timeout: int = 0
     backends: tuple = matrix.BACKENDS
+    witness: str = ""
 
     @property
     def program(self):
@@ -84,6 +87,25 @@ def manifest(guests):
     return re.sub(r"(?<=: )\d{10}$", lambda number: hex(int(number[0])), text, flags=re.MULTILINE)
 
 
+def testify(machine, guests, timeout):
+    """The witnesses make progress after all others; what does not happen is missing at the end."""
+    witnesses = [guest for guest in guests if guest.witness]
+    others = [guest for guest in guests if not guest.witness]
+
+    def over():
+        return machine.event("panic") or all(machine.event("end", vm=g.vm) for g in others)
+
+    try:
+        for guest in witnesses:
+            machine.wait(over, timeout, "end of all others")
+            machine.expect(guest.vm, r"\Z", timeout)
+            for _ in range(2):
+                machine.expect(guest.vm, guest.witness, timeout)
+            machine.send(f"\x01mkill {guest.vm}\r")
+    except emulator.MachineError as error:
+        print(f"# no testimony: {error}")
+
+
 def boot(guests, leg):
     """(result, {channel: text}) of one boot with all these guests."""
     timeout = max([BOOT_SECONDS + GUEST_SECONDS * len(guests), *(g.timeout for g in guests)])
@@ -96,6 +118,7 @@ def boot(guests, leg):
         image.build(folder / "manifest.yaml", folder / "disk.img", options)
         machine = emulator.Machine(folder / "disk.img", leg.emu, CPUS, RAM, leg.model)
         with machine:
+            testify(machine, guests, timeout)
             result = headless.run(machine, folder, timeout)
             return result, dict(machine.text)
 
@@ -120,8 +143,9 @@ def complaint(guest, result, text):
 
 
 def without_verdict(guests, result):
-    running = {vm["name"] for vm in result["vms"] if vm["state"] != "running"}
-    return [guest for guest in guests if guest.vm not in running]
+    """But for witnesses, who have nothing to say alone."""
+    ended = {vm["name"] for vm in result["vms"] if vm["state"] != "running"}
+    return [guest for guest in guests if guest.vm not in ended and not guest.witness]
 
 
 def batches(guests):

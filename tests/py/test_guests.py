@@ -7,6 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import emulator  # noqa: E402
 from lib import guests  # noqa: E402
 
 
@@ -16,6 +17,49 @@ def ended(**fields):
 
 
 TEXT = {"log": "vm a: ended\n", "a": "first\nsecond\n"}
+
+
+class FakeMachine:
+    """Remembers what it was asked, in order."""
+
+    def __init__(self, ends=(), silent=False):
+        self.ends, self.silent, self.asked = ends, silent, []
+
+    def event(self, kind, vm=None):
+        return kind == "end" and vm in self.ends
+
+    def wait(self, condition, _timeout, what):
+        if not condition():
+            raise emulator.MachineError(what)
+        self.asked.append(what)
+
+    def expect(self, channel, pattern, _timeout):
+        if self.silent:
+            raise emulator.MachineError(pattern)
+        self.asked.append((channel, pattern))
+
+    def send(self, text):
+        self.asked.append(text)
+
+
+class WitnessTest(unittest.TestCase):
+    BATCH = [guests.Guest("a"), guests.Guest("b"), guests.Guest("w", witness="tick")]
+
+    def test_after_all_others(self):
+        machine = FakeMachine(ends=("a", "b"))
+        guests.testify(machine, self.BATCH, 1)
+        seen = [("w", r"\Z"), ("w", "tick"), ("w", "tick"), "\x01mkill w\r"]
+        self.assertEqual(machine.asked, ["end of all others", *seen])
+
+    def test_is_not_killed_before(self):
+        for machine in (FakeMachine(ends=("a",)), FakeMachine(ends=("a", "b"), silent=True)):
+            guests.testify(machine, self.BATCH, 1)
+            self.assertNotIn("\x01mkill w\r", machine.asked)
+
+    def test_no_witness(self):
+        machine = FakeMachine()
+        guests.testify(machine, self.BATCH[:2], 1)
+        self.assertEqual(machine.asked, [])
 
 
 class GuestTest(unittest.TestCase):
