@@ -13,7 +13,6 @@
 #include "kernel/time.h"
 #include "kernel/vm.h"
 
-#define NS_PER_SECOND 1000000000ull
 #define LIMIT_NS (180 * NS_PER_SECOND) /* for all VMs together */
 #define SHOW_NS (15 * NS_PER_SECOND)   /* on the screen, in case the log does not survive */
 #define QUOTE_MAX 600u

@@ -4,32 +4,10 @@
 
 #include "kernel/hostmap.h"
 #include "kernel/irq.h"
+#include "kernel/lapic_regs.h"
 #include "kernel/log.h"
 #include "kernel/x86.h"
 
-/* Register offsets of the memory-mapped APIC (SDM 3A, Table "Local APIC Register Address Map") */
-enum lapic_reg {
-    LAPIC_ID = 0x20,
-    LAPIC_TPR = 0x80,
-    LAPIC_EOI = 0xb0,
-    LAPIC_SVR = 0xf0,
-    LAPIC_ESR = 0x280,
-    LAPIC_LVT_CMCI = 0x2f0,
-    LAPIC_ICR_LOW = 0x300,
-    LAPIC_ICR_HIGH = 0x310,
-    LAPIC_LVT_TIMER = 0x320,
-    LAPIC_LVT_THERMAL = 0x330,
-    LAPIC_LVT_PERF = 0x340,
-    LAPIC_LVT_LINT0 = 0x350,
-    LAPIC_LVT_LINT1 = 0x360,
-    LAPIC_LVT_ERROR = 0x370,
-    LAPIC_TIMER_INITIAL = 0x380,
-    LAPIC_TIMER_CURRENT = 0x390,
-    LAPIC_TIMER_DIVIDE = 0x3e0,
-};
-
-#define LAPIC_SVR_ENABLE         0x100u
-#define LAPIC_LVT_MASKED         0x10000u
 #define LAPIC_LVT_NMI            0x400u
 #define LAPIC_TIMER_TSC_DEADLINE 0x40000u
 #define LAPIC_DIVIDE_BY_1        0xbu
@@ -119,10 +97,10 @@ static void lapic_icr(uint32_t apic_id, uint32_t command)
         x86_wrmsr(MSR_IA32_X2APIC_ICR, (uint64_t)apic_id << 32 | command);
         return;
     }
-    while (x86_mmio_read32(lapic_base + LAPIC_ICR_LOW) & ICR_PENDING)
+    while (x86_mmio_read32(lapic_base + LAPIC_ICR) & ICR_PENDING)
         x86_pause();
-    lapic_write(LAPIC_ICR_HIGH, apic_id << 24);
-    lapic_write(LAPIC_ICR_LOW, command);
+    lapic_write(LAPIC_ICR2, apic_id << 24);
+    lapic_write(LAPIC_ICR, command);
 }
 
 void lapic_send_ipi(uint32_t apic_id, unsigned vector)
@@ -157,10 +135,10 @@ void lapic_timer_deadline(uint64_t tsc)
 
 void lapic_timer_count(uint32_t count)
 {
-    lapic_write(LAPIC_TIMER_INITIAL, count);
+    lapic_write(LAPIC_TIMER_INIT, count);
 }
 
 uint32_t lapic_timer_left(void)
 {
-    return lapic_read(LAPIC_TIMER_CURRENT);
+    return lapic_read(LAPIC_TIMER_COUNT);
 }

@@ -33,7 +33,6 @@ _Static_assert(sizeof(struct system_time) == 32, "ABI");
 
 #define FLAG_TSC_STABLE 1u
 #define SYSTEM_TIME_ENABLE 1u
-#define NS_PER_SECOND 1000000000ull
 #define FIRST_VERSION 2u
 
 /* ns = (ticks << shift) * mul >> 32, with mul in [2^31, 2^32). */

@@ -104,5 +104,5 @@ void rtc_init(void)
 
 uint64_t rtc_wallclock(void)
 {
-    return start_seconds + time_ticks_to_ns(time_tsc() - start_tsc) / 1000000000u;
+    return start_seconds + time_ticks_to_ns(time_tsc() - start_tsc) / NS_PER_SECOND;
 }

@@ -11,7 +11,6 @@
 #include "kernel/time_ref.h"
 #include "kernel/x86.h"
 
-#define NS_PER_SECOND             1000000000ull
 #define NEVER                     (~0ull)
 #define TIMER_MEASURES_PER_SECOND 200u /* 5 ms */
 

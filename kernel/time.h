@@ -6,6 +6,9 @@
 #include "boot/bootinfo.h"
 #include "kernel/types.h"
 
+#define NS_PER_SECOND 1000000000ull
+#define NS_PER_MS 1000000ull
+
 #ifdef MULLION_HOST_TEST
 uint64_t time_tsc(void);
 #else

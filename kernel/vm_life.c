@@ -28,7 +28,6 @@ void vm_mark(struct vm *vm, uint64_t number)
 }
 
 /* Restarts that follow one another this quickly are a loop, and the last one is not made. */
-#define NS_PER_SECOND 1000000000ull
 #define RESTART_MIN_NS NS_PER_SECOND
 
 int vm_start(struct vm *vm)

@@ -9,8 +9,6 @@
 #include "kernel/time.h"
 #include "kernel/vm.h"
 
-#define NS_PER_MS 1000000ull
-
 /* By VM number. A request is for one run of the VM: the one that started at `start_tsc`. */
 static struct stop {
     bool waiting;

@@ -6,6 +6,7 @@
 #ifndef TESTS_UNIT_FAKE_VM_H
 #define TESTS_UNIT_FAKE_VM_H
 
+#include "kernel/time.h"
 #include "kernel/vdev.h"
 
 #define FAKE_LINES 24
@@ -13,7 +14,6 @@
 #define FAKE_WALLCLOCK 1700000000ull /* Tue 2023-11-14 22:13:20 UTC, at guest time 0 */
 
 #define NS_PER_US 1000ull
-#define NS_PER_MS 1000000ull
 #define NS_PER_S 1000000000ull
 
 struct fake_vm {
