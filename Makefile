@@ -21,7 +21,7 @@ READY = $(SETUP) && $(MAKE) --no-print-directory $(JOBS) build
 help:
 	@echo 'make run      boot the demo: Debian and a teaching kernel, side by side'
 	@echo '                MANIFEST=file.yaml CPUS=2 RAM=1G EMU=bochs|qemu-kvm|qemu-tcg OPTIONS="words"'
-	@echo '                HEADLESS=1 TIMEOUT=120 OUT=dir: no terminal; status 0, 1, or 124 at the time-out'
+	@echo '                HEADLESS=1 TIMEOUT=120 OUT=dir: no terminal; status 0, 1, 2 or, at the time-out, 124'
 	@echo '                  EMU=qemu-tcg builds no emulator and starts fastest; without EMU one is chosen'
 	@echo 'make test     all tests; ONLY=pattern takes those whose name holds it; EMU=name one emulator'
 	@echo 'make bench    measure, and compare with the goals'
@@ -34,14 +34,19 @@ help:
 	@echo 'make setup    packages, emulator, libraries and the Linux guest, into .cache/'
 	@echo 'make clean    remove build/'
 
-# Make itself ends with 0 or 2; the interface of headless runs has 0, 1 and 124.
+# Make itself ends with 0 or 2; the interface of headless runs has 0, 1, 2 and 124, and its
+# result.json is never one of an earlier run, even where nothing can be built.
+NOT_BUILT := {"version": 1, "status": 2, "outcome": "not started", "vms": [], \
+	"message": "the set-up or the build failed"}
+forget_result = $(if $(filter-out 0,$(HEADLESS)),mkdir -p "$${OUT:-build/run}" && \
+	echo '$(NOT_BUILT)' >"$${OUT:-build/run}/result.json" && )
 end_with = $(if $(filter-out 0,$1),$(eval load build/make-status.so(make_status_setup))$(exit-with $1))
 
 run: run-really
 	$(call end_with,$(shell cat build/status.$$PPID; rm -f build/status.$$PPID))
 
 run-really:
-	@+$(READY) && { $(PYTHON) scripts/run.py; echo $$? >build/status.$$PPID; }
+	@+$(forget_result)$(READY) && { $(PYTHON) scripts/run.py; echo $$? >build/status.$$PPID; }
 
 test:
 	@+$(DEBUG_READY) && $(MAKE) --no-print-directory $(JOBS) -f kernel/kernel.mk BUILD=build/checked \

@@ -2,15 +2,37 @@
 """A run without a terminal: log files, an outcome, a status (build host).
 
 In the folder OUT: mullion.log (the hypervisor), serial.log (COM1, firmware included), <vm>.log
-(each VM's console) and result.json. The format is described in docs/headless.md.
+(each VM's console) and result.json, which is there from the start and never one of another run.
+The format is described in docs/headless.md.
 """
 
 import json
 import time
 
-PASSED, FAILED, TIMED_OUT = 0, 1, 124
+PASSED, FAILED, NOT_STARTED, TIMED_OUT, INTERRUPTED = 0, 1, 2, 124, 130
 SETTLE = 1.0  # seconds in which a last line may still be completed
 OWN_FILES = {"log": "mullion.log", "serial": "serial.log"}
+
+
+def write_result(out, status, word, message, **more):
+    result = {"version": 1, "status": status, "outcome": word, "message": message,
+              **more}  # fmt: skip
+    result.setdefault("vms", [])
+    (out / "result.json").write_text(json.dumps(result, indent=2) + "\n")
+    return result
+
+
+def not_started(out, why):
+    if out.is_dir():
+        write_result(out, NOT_STARTED, "not started", why)
+
+
+def begin(out):
+    """Nothing in the folder says any more how an earlier run went."""
+    out.mkdir(parents=True, exist_ok=True)
+    not_started(out, "the run ended before its machine was started")
+    for name in OWN_FILES.values():
+        (out / name).write_text("")
 
 
 class Logs:
@@ -18,13 +40,13 @@ class Logs:
 
     def __init__(self, machine, out):
         self.machine, self.out, self.written = machine, out, {}
-        for name in ("log", "serial"):
-            (out / OWN_FILES[name]).write_text("")
 
     def write(self):
+        for name in self.machine.names.values():
+            self.machine.text.setdefault(name, "")
         for channel, text in self.machine.text.items():
             start = self.written.get(channel, 0)
-            if start == len(text):
+            if start == len(text) and channel in self.written:
                 continue
             path = self.out / OWN_FILES.get(channel, f"{channel}.log")
             with open(path, "a" if start else "w", encoding="utf-8", newline="") as log:
@@ -70,6 +92,8 @@ def vm_results(machine):
 def run(machine, out, timeout):
     """Runs a started machine to its end; writes the files; returns the content of result.json."""
     start = time.monotonic()
+    begin(out)
+    write_result(out, INTERRUPTED, "interrupted", "the run did not come to its end")
     logs = Logs(machine, out)
     verdict = None
     while verdict is None:
@@ -82,17 +106,6 @@ def run(machine, out, timeout):
     if verdict[1] == "loader error":
         verdict = outcome(machine, True, False)
     logs.write()
-    status, word, message = verdict
-    result = {
-        "version": 1,
-        "status": status,
-        "outcome": word,
-        "message": message,
-        "emulator": machine.emu,
-        "cpus": machine.cpus,
-        "memory": machine.ram,
-        "seconds": round(time.monotonic() - start, 1),
-        "vms": vm_results(machine),
-    }
-    (out / "result.json").write_text(json.dumps(result, indent=2) + "\n")
-    return result
+    return write_result(out, *verdict, emulator=machine.emu, cpus=machine.cpus, memory=machine.ram,
+                        seconds=round(time.monotonic() - start, 1),
+                        vms=vm_results(machine))  # fmt: skip

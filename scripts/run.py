@@ -6,12 +6,12 @@ Set by environment (make run NAME=value): EMU=bochs|qemu-kvm|qemu-tcg, CPUS, RAM
 QEMU_CPU (the emulator's name of a model), MANIFEST, OPTIONS (boot option words), HEADLESS=1 with
 TIMEOUT (seconds) and OUT (folder).
 GDB_PORT is the TCP port that leads to COM2, where gdb can debug a guest (docs/debugging.md).
-Exit status of a headless run: 0 every VM ended with status 0, 1 not so, 124 time-out.
+Exit status of a headless run: 0 every VM ended with status 0, 1 not so, 2 nothing was run, 124
+time-out.
 """
 
 import contextlib
 import os
-import shutil
 import signal
 import sys
 import tempfile
@@ -97,48 +97,67 @@ def interact(machine):
     return 0 if left else 1
 
 
-def run_headless(machine, emu):
-    out = Path(setting("OUT", ROOT / "build/run"))
-    out.mkdir(parents=True, exist_ok=True)
-    timeout = number("TIMEOUT", "120", LONGEST)
+def run_headless(machine, out, timeout):
     print(f"run: headless for at most {timeout} s; logs and result.json go to {out}", flush=True)
     result = headless.run(machine, out, timeout)
     for vm in result["vms"]:
         status = vm.get("exit_status", "-")
         print(f"run: VM {vm['name']}: {vm['state']}, status {status}: {vm.get('reason', '')}")
-    print(f"run: {emu}: {result['outcome']}: {result['message']} ({result['seconds']} s)")
+    print(f"run: {machine.emu}: {result['outcome']}: {result['message']} ({result['seconds']} s)")
     return result["status"]
 
 
-def main():
+def run_here(machine):
+    print(f"run: COM2, for gdb on guests, is at port {machine.debug_line.port('gdb')} of localhost")
+    print("run: Ctrl-] leaves, Ctrl-A m is the monitor, Ctrl-A 1, 2, ... the consoles")
+    sys.stdout.flush()
+    return interact(machine)
+
+
+def prepare(disk, is_headless):
+    """(machine, time-out) as the settings ask for; SystemExit with a text where it can't be."""
     emu, why = choice.choose()
     if emu is None:
         raise SystemExit(f"run: no emulator can be used here: {why}")
-    is_headless = setting("HEADLESS", "0") != "0"
     manifest = Path(setting("MANIFEST", DEMO))
     if not manifest.is_file():
         raise SystemExit(f"run: there is no manifest {manifest}")
     cpus, ram = number("CPUS", "2", CPUS_MAX), size(setting("RAM", "1G"))
+    timeout = number("TIMEOUT", "120", LONGEST)
     port = number("GDB_PORT", "0", PORT_MAX) if setting("GDB_PORT", "") else 0
     options = setting("OPTIONS", "") + (" headless mux" if is_headless else "")
-    signal.signal(signal.SIGTERM, stop)
     print(f"run: {emu} ({why}); CPUS={cpus} RAM={ram >> 20}M", flush=True)
-    scratch = Path(tempfile.mkdtemp(prefix="mullion-run-"))
-    try:
-        image.build(manifest, scratch / "disk.img", options.strip())
-        line = debugline.DebugLine(port)
-        disk = scratch / "disk.img"
-        # Who sits before it has a machine that a reset starts again; a program has one that ends.
-        with emulator.Machine(disk, emu, cpus, ram, debug_line=line,
-                              reboot=not is_headless) as machine:  # fmt: skip
-            if is_headless:
-                return run_headless(machine, emu)
-            print(f"run: COM2, for gdb on guests, is at port {line.port('gdb')} of localhost")
-            print("run: Ctrl-] leaves, Ctrl-A m is the monitor, Ctrl-A 1, 2, ... the consoles")
-            sys.stdout.flush()
-            return interact(machine)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    image.build(manifest, disk, options.strip())
+    # Who sits before it has a machine that a reset starts again; a program has one that ends.
+    machine = emulator.Machine(disk, emu, cpus, ram, debug_line=debugline.DebugLine(port),
+                               reboot=not is_headless)  # fmt: skip
+    return machine, timeout
+
+
+def not_started(error, out):
+    """The status that says so, once it is told; `out` is None where nobody reads result.json."""
+    print(error, file=sys.stderr)
+    if out:
+        headless.not_started(out, str(error))
+    return headless.NOT_STARTED
+
+
+def main():
+    out = Path(setting("OUT", ROOT / "build/run")) if setting("HEADLESS", "0") != "0" else None
+    signal.signal(signal.SIGTERM, stop)
+    with tempfile.TemporaryDirectory(prefix="mullion-run-") as scratch:
+        try:
+            if out:
+                headless.begin(out)
+            machine, timeout = prepare(Path(scratch) / "disk.img", out is not None)
+        except OSError as error:
+            return not_started(f"run: {error}", out)
+        except SystemExit as error:
+            if isinstance(error.code, int):
+                raise
+            return not_started(error, out)
+        with machine:
+            return run_headless(machine, out, timeout) if out else run_here(machine)
 
 
 if __name__ == "__main__":

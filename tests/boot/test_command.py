@@ -60,9 +60,14 @@ def test_status_of_failure(room):
 
 
 def refused(room, *words):
-    """What a command says that does nothing else."""
-    ran = make(room, *words)
-    assert ran.returncode, ran
+    """What a command says that does nothing else; it leaves no result of an earlier run."""
+    out = room.folder / "out"
+    out.mkdir(exist_ok=True)
+    (out / "result.json").write_text('{"status": 0, "outcome": "done"}')
+    ran = make(room, *words, "HEADLESS=1", f"OUT={out}")
+    result = json.loads((out / "result.json").read_text())
+    assert (ran.returncode, result["status"], result["outcome"]) == (2, 2, "not started"), ran
+    assert result["vms"] == [], result
     return ran.stderr
 
 
@@ -73,6 +78,7 @@ def test_settings_that_cannot_be(room):
     assert "CPUS=65: expected a number from 1 to 64" in refused(room, "run", "CPUS=65")
     assert "CPUS=two: expected a number" in refused(room, "run", "CPUS=two")
     assert "RAM=much: expected a number" in refused(room, "run", "RAM=much")
+    assert "TIMEOUT=abc: expected a number" in refused(room, "run", "TIMEOUT=abc")
     assert "there is no manifest gone.yaml" in refused(room, "run", "MANIFEST=gone.yaml")
 
 

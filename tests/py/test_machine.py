@@ -6,6 +6,7 @@ import sys
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 import emulator
 import headless
@@ -70,6 +71,20 @@ class HeadlessTest(unittest.TestCase):
     def test_panic(self):
         result = self.run_steps(["mux", '\x1eR{"event":"panic","message":"oh"}\n'], ["sleep", "9"])
         self.assertEqual((result["status"], result["message"]), (1, "oh"))
+
+    def test_nothing_is_left_of_an_earlier_run(self):
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder)
+            for name in ("result.json", "debian.log", "mullion.log", "serial.log"):
+                (out / name).write_text("old")
+            with fake(["mux", VM], ["sleep", "9"]) as machine:
+                with mock.patch.object(headless, "outcome", side_effect=[None, KeyboardInterrupt]):
+                    with self.assertRaises(KeyboardInterrupt):
+                        headless.run(machine, out, 20)
+            result = json.loads((out / "result.json").read_text())
+            self.assertEqual((result["status"], result["outcome"]), (130, "interrupted"))
+            for name in ("debian.log", "mullion.log", "serial.log"):
+                self.assertEqual((out / name).read_text(), "")
 
     def test_emulator_dies(self):
         result = self.run_steps(["mux", VM], ["errors", "no such disk\n"])
