@@ -29,7 +29,8 @@ struct manifest_error {
 struct manifest_vm {
     struct boot_vm vm;        /* all but what the images decide */
     struct guest_parts parts; /* command line, and module names: the modules' paths */
-    struct manifest_mark at, cpus_at, memory_at;
+    struct manifest_mark at, cpus_at, memory_at, kernel_at, initrd_at;
+    struct manifest_mark modules_at[GUEST_MODULES_MAX];
     char kernel[MANIFEST_PATH_MAX];
     char initrd[MANIFEST_PATH_MAX]; /* empty: none */
 };

@@ -172,11 +172,12 @@ static int read_cpus(struct reader *r, struct manifest_vm *entry, const struct k
 }
 
 static int read_path(struct reader *r, const struct key *key, const yaml_node_t *value, char *out,
-                     size_t size)
+                     size_t size, struct manifest_mark *at)
 {
     const char *text = reader_string(value);
     char on_esp[MANIFEST_PATH_MAX + 16];
 
+    *at = reader_mark(value);
     if (text == NULL || !value_path(text, size) ||
         manifest_esp_path(text, on_esp, sizeof(on_esp)) != 0)
         return reader_refuse(r, value, "%s: expected %s, shorter than %u characters", key->name,
@@ -188,13 +189,13 @@ static int read_path(struct reader *r, const struct key *key, const yaml_node_t 
 static int read_kernel(struct reader *r, struct manifest_vm *entry, const struct key *key,
                        const yaml_node_t *value)
 {
-    return read_path(r, key, value, entry->kernel, sizeof(entry->kernel));
+    return read_path(r, key, value, entry->kernel, sizeof(entry->kernel), &entry->kernel_at);
 }
 
 static int read_initrd(struct reader *r, struct manifest_vm *entry, const struct key *key,
                        const yaml_node_t *value)
 {
-    return read_path(r, key, value, entry->initrd, sizeof(entry->initrd));
+    return read_path(r, key, value, entry->initrd, sizeof(entry->initrd), &entry->initrd_at);
 }
 
 static int read_modules(struct reader *r, struct manifest_vm *entry, const struct key *key,
@@ -213,7 +214,7 @@ static int read_modules(struct reader *r, struct manifest_vm *entry, const struc
             return reader_refuse(r, node, "modules: a VM has at most %d modules",
                                  GUEST_MODULES_MAX);
         result = read_path(r, key, node, parts->modules[parts->module_count].name,
-                           GUEST_MODULE_NAME_MAX);
+                           GUEST_MODULE_NAME_MAX, &entry->modules_at[parts->module_count]);
         if (result != 0)
             return result;
         parts->module_count++;

@@ -38,8 +38,7 @@ static struct manifest *read_manifest(void)
 }
 
 /* The file for a path of the manifest, kept for the hypervisor. */
-static const struct file *load(struct loaded **list, const struct manifest_vm *entry,
-                               const char *path)
+static const struct file *load(struct loaded **list, const char *path, struct manifest_mark at)
 {
     struct loaded *item = calloc(1, sizeof(*item));
 
@@ -52,17 +51,17 @@ static const struct file *load(struct loaded **list, const struct manifest_vm *e
         }
     }
     if (!file_read(item->path, true, &item->file))
-        say_fatal("%s (VM %s, %s:%u) is missing on the ESP: copy it there", item->path,
-                  entry->vm.name, MANIFEST_PATH, entry->at.line);
+        say_fatal("%s:%u:%u: expected a file that is on the ESP; there is no %s", MANIFEST_PATH,
+                  at.line, at.column, item->path);
     item->next = *list;
     *list = item;
     return &item->file;
 }
 
-static void load_part(struct loaded **list, const struct manifest_vm *entry, const char *path,
-                        struct guest_file *out)
+static void load_part(struct loaded **list, const char *path, struct manifest_mark at,
+                      struct guest_file *out)
 {
-    const struct file *file = load(list, entry, path);
+    const struct file *file = load(list, path, at);
 
     *out = (struct guest_file){file->data, file->size, (uint64_t)(uintptr_t)file->data};
 }
@@ -72,10 +71,10 @@ static void load_parts(struct loaded **list, struct manifest_vm *entry)
     struct guest_parts *parts = &entry->parts;
 
     for (uint32_t i = 0; i < parts->module_count; i++)
-        load_part(list, entry, parts->modules[i].name, &parts->modules[i].file);
+        load_part(list, parts->modules[i].name, entry->modules_at[i], &parts->modules[i].file);
     if (entry->initrd[0] != '\0')
-        load_part(list, entry, entry->initrd, &parts->initrd.file);
-    load_part(list, entry, entry->kernel, &parts->kernel);
+        load_part(list, entry->initrd, entry->initrd_at, &parts->initrd.file);
+    load_part(list, entry->kernel, entry->kernel_at, &parts->kernel);
 }
 
 /* The machine is described once; the hypervisor copies it whenever the VM is built. */
@@ -93,8 +92,8 @@ static void load_vm(struct loaded **list, struct manifest_vm *entry)
     if (result == 0)
         result = machine_build(&build);
     if (result != 0)
-        say_fatal("%s (VM %s, %s:%u): %s", entry->kernel, vm->name, MANIFEST_PATH, entry->at.line,
-                  report.error);
+        say_fatal("%s:%u:%u: %s (VM %s): %s", MANIFEST_PATH, entry->kernel_at.line,
+                  entry->kernel_at.column, entry->kernel, vm->name, report.error);
     if (report.note[0] != '\0')
         say("mullion: %s (VM %s): %s\n", entry->kernel, vm->name, report.note);
 }

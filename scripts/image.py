@@ -6,8 +6,8 @@
 
 The image has an MBR with one EFI system partition (FAT32), and can be written to a USB stick as it
 is: \\EFI\\BOOT\\BOOTX64.EFI, and in \\mullion kernel.elf, manifest.yaml, options.txt and the files
-that the manifest names. A manifest with errors is put there as it is: judging it is the
-loader's business, which names file, line and column.
+that the manifest names; a file that is missing here ends it. A manifest with other errors is put
+there as it is: judging it is the loader's business, which names file, line and column.
 """
 
 import argparse
@@ -15,7 +15,6 @@ import os
 import re
 import struct
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -60,6 +59,16 @@ def esp_path(path):
     return "/".join(parts)
 
 
+def complaint(node, folder):
+    """What is wrong with a path of the manifest, and where; None if its file is there."""
+    where = f"{node.start_mark.line + 1}:{node.start_mark.column + 1}"
+    if not node.value or node.value.startswith("/"):
+        return f"{where}: expected a path relative to the manifest, not {node.value!r}"
+    if not os.path.isfile(folder / node.value):
+        return f"{where}: expected a file, relative to the manifest: no {folder / node.value} here"
+    return None
+
+
 def place_files(text, folder):
     """(manifest for the ESP, {ESP path: file}, complaints).
 
@@ -72,9 +81,9 @@ def place_files(text, folder):
     files, taken, complaints, edits = {}, {name: None for name in OURS}, [], []
     for node in nodes:
         source = folder / node.value
-        where = f"line {node.start_mark.line + 1}"
-        if not node.value or node.value.startswith("/") or not os.path.isfile(source):
-            complaints.append(f"{where}: no file '{node.value}' beside the manifest")
+        wrong = complaint(node, folder)
+        if wrong:
+            complaints.append(wrong)
             continue
         place = esp_path(node.value)
         if taken.setdefault(place.lower(), source.resolve()) != source.resolve():
@@ -127,7 +136,7 @@ def copy_all(out, files):
 
 
 def build(manifest, out, options="", kernel=KERNEL):
-    """Makes the image; complains on standard error about files that are missing."""
+    """Makes the image; SystemExit with a text if something of it is missing."""
     for needed in (LOADER, kernel):
         if not needed.exists():
             raise SystemExit(f"image: {needed.relative_to(ROOT)} is not built: run make build")
@@ -135,8 +144,8 @@ def build(manifest, out, options="", kernel=KERNEL):
     text, guest_files, complaints = place_files(
         manifest.read_text(encoding="utf-8", errors="surrogateescape"), manifest.parent
     )
-    for complaint in complaints:
-        print(f"image: {manifest.name}, {complaint}", file=sys.stderr)
+    if complaints:
+        raise SystemExit("\n".join(f"image: {manifest}:{wrong}" for wrong in complaints))
     with tempfile.TemporaryDirectory(prefix="mullion-image-") as scratch:
         scratch = Path(scratch)
         (scratch / "manifest.yaml").write_text(text, encoding="utf-8", errors="surrogateescape")

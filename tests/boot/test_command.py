@@ -28,7 +28,7 @@ def headless(room, kernel, timeout):
     manifest.write_text(VM % kernel)
     out = room.folder / "out"
     words = ("HEADLESS=1", f"TIMEOUT={timeout}", f"OUT={out}", f"MANIFEST={manifest}")
-    ran = make(room, "run", f"EMU={room.emu}", *words, files=[kernel])
+    ran = make(room, "run", f"EMU={room.emu}", *words, files=[kernel.split(",")[0]])
     assert (out / "result.json").exists(), ran
     result = json.loads((out / "result.json").read_text())
     assert ran.returncode == result["status"], (ran, result)
@@ -55,7 +55,7 @@ def test_status_of_time_out(room):
 @on("svm")
 @seconds(120)
 def test_status_of_failure(room):
-    result, _ = headless(room, "gone.bin", 60)
+    result, _ = headless(room, "hello.bin, colour: red", 60)
     assert (result["status"], result["outcome"]) == (1, "loader error"), result
 
 
@@ -80,6 +80,9 @@ def test_settings_that_cannot_be(room):
     assert "RAM=much: expected a number" in refused(room, "run", "RAM=much")
     assert "TIMEOUT=abc: expected a number" in refused(room, "run", "TIMEOUT=abc")
     assert "there is no manifest gone.yaml" in refused(room, "run", "MANIFEST=gone.yaml")
+    (room.folder / "manifest.yaml").write_text(VM % "gone.bin")
+    said = refused(room, "run", f"MANIFEST={room.folder}/manifest.yaml")
+    assert "manifest.yaml:3:57: expected a file" in said, said
 
 
 @seconds(180)

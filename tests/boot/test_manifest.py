@@ -13,8 +13,8 @@ HEAD = "version: 1\nvms:\n"
 VM = "  - {name: %s, kind: flat, cpus: %s, memory: %s, kernel: %s}\n"
 
 
-def refused(room, manifest, pattern, **settings):
-    machine, result = room.run(manifest, HELLO, timeout=60, **settings)
+def refused(room, manifest, pattern, files=None, **settings):
+    machine, result = room.run(manifest, files or HELLO, timeout=60, **settings)
     assert result["outcome"] == "loader error", result
     assert result["status"] == 1, result
     machine.expect("serial", pattern, 1)
@@ -36,7 +36,17 @@ def test_unknown_key(room):
 @on("svm")
 @seconds(120)
 def test_missing_file(room):
-    refused(room, HEAD + VM % ("a", 1, "16M", "gone.bin"), r"gone\.bin.*manifest\.yaml:3")
+    """As on a stick that was copied by hand: `make image` refuses to leave a file out."""
+    manifest = HEAD + VM % ("a", 1, "16M", "gone.bin")
+    refused(room, manifest, r"manifest\.yaml:3:57: expected a file.*no \\mullion\\gone\.bin",
+            files={"gone.bin": "gone"}, without=["gone.bin"])  # fmt: skip
+
+
+@on("svm")
+@seconds(120)
+def test_no_kernel(room):
+    manifest = HEAD + "  - {name: a, kind: linux, cpus: 1, memory: 64M, kernel: hello.bin}\n"
+    refused(room, manifest, r"manifest\.yaml:3:58: hello\.bin \(VM a\): .*bzImage")
 
 
 @on("svm")

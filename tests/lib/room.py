@@ -57,8 +57,11 @@ class Room:
         if self.emu == "bochs" and not (ROOT / ".cache/bochs-debug/bin/bochs").exists():
             self.skip("Bochs is not built with its stub for gdb: scripts/setup.sh bochs-debug")
 
-    def boot(self, manifest, files=None, options="", headless_run=True, **settings):
-        """A started Machine; `files` maps names that the manifest uses to files of the host."""
+    def boot(self, manifest, files=None, options="", headless_run=True, without=(), **settings):
+        """A started Machine; `files` maps names that the manifest uses to files of the host.
+
+        Those `without` are removed from the image again.
+        """
         place = self.folder / f"boot{len(self.machines)}"
         place.mkdir()
         (place / "manifest.yaml").write_text(manifest)
@@ -71,6 +74,8 @@ class Room:
                 path.symlink_to(source)
         words = f"{options} headless mux" if headless_run else options
         image.build(place / "manifest.yaml", place / "disk.img", words.strip())
+        for name in without:
+            image.mtool("mdel", place / "disk.img", f"::/mullion/{name}")
         self.needs_emulator()
         if self.emu == "qemu-kvm" and "cpu_model" in settings:
             self.skip("KVM has this machine's CPU, and no models")

@@ -38,7 +38,7 @@ class ImageTest(unittest.TestCase):
              "sub/x.bin": "x.bin"},
         )  # fmt: skip
         self.assertEqual(text, MANIFEST.replace("kernel.elf ", "files/0-kernel.elf "))
-        self.assertEqual([c.split(":")[0] for c in complaints], ["line 6", "line 7"])
+        self.assertEqual([c.split(": ")[0] for c in complaints], ["6:15", "7:47"])
 
     def test_same_place_for_two_files(self):
         (self.folder / "up.txt").write_text("another")
@@ -74,14 +74,28 @@ class ImageTest(unittest.TestCase):
         for text in ("vms: [", "", "- 1", "vms:\n- kernel: [1, {a: 2}]\n", "\tx"):
             self.assertEqual(image.place_files(text, self.folder)[0], text)
 
-    def test_disk(self):
+    def build(self, text):
         loader = self.root / "loader"
         loader.write_bytes(b"MZ" * 1000)
-        manifest = self.folder / "demo.yaml"
-        manifest.write_text(MANIFEST)
-        out = self.root / "disk.img"
+        manifest, out = self.folder / "demo.yaml", self.root / "disk.img"
+        manifest.write_text(text)
         with mock.patch.multiple(image, LOADER=loader, KERNEL=Path("/bin/true")):
             image.build(manifest, out, "quiet loud")
+        return out
+
+    def test_a_missing_file_ends_it(self):
+        with self.assertRaises(SystemExit) as told:
+            self.build(MANIFEST)
+        lines = str(told.exception).split("\n")
+        self.assertEqual(len(lines), 2)
+        self.assertIn(f"{self.folder}/demo.yaml:6:15: expected a file", lines[0])
+        self.assertIn(f"no {self.folder}/missing.bin", lines[0])
+        self.assertIn("demo.yaml:7:47: expected a path relative to the manifest", lines[1])
+        self.assertFalse((self.root / "disk.img").exists())
+
+    def test_disk(self):
+        out = self.build(MANIFEST.replace(",\n              missing.bin", "").replace(
+            ", initrd: /etc/passwd", ""))  # fmt: skip
         self.assertEqual(out.read_bytes()[446 + 4], 0xEF)
         self.assertEqual(self.read(out, "/EFI/BOOT/BOOTX64.EFI"), b"MZ" * 1000)
         self.assertEqual(self.read(out, "/mullion/options.txt"), b"quiet loud\n")
