@@ -14,7 +14,10 @@ JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 SETUP := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL bash scripts/setup.sh
 # Bochs has its stub for gdb in a second build; QEMU's is always there.
 DEBUG_READY = $(READY) $(if $(filter qemu-%,$(EMU)),,&& $(SETUP) bochs-debug)
-READY = $(SETUP) && $(MAKE) --no-print-directory $(JOBS) build
+# An image needs no emulator.
+IMAGE_READY = $(SETUP) base && $(MAKE_ALL)
+READY = $(SETUP) && $(MAKE_ALL)
+MAKE_ALL = $(MAKE) --no-print-directory $(JOBS) build
 
 .PHONY: help run run-really test bench compare image debug explain fuzz hwtest grade setup build clean
 
@@ -57,20 +60,21 @@ bench:
 	@+$(READY) && $(PYTHON) scripts/bench.py
 
 image:
-	@+$(READY) && $(PYTHON) scripts/image.py --options "$(OPTIONS)" \
+	@+$(IMAGE_READY) && $(PYTHON) scripts/image.py --options "$(OPTIONS)" \
 		$(or $(MANIFEST),build/demo/manifest.yaml) $(or $(OUT),build/mullion.img)
 
 debug:
 	@+$(DEBUG_READY) && $(PYTHON) scripts/debug.py
 
 explain:
-	@+$(DEBUG_READY) && $(PYTHON) scripts/explain.py $(or $(EXIT),cpuid)
+	@+$(SETUP) packages && $(PYTHON) scripts/explain.py --check $(or $(EXIT),cpuid) && \
+		$(DEBUG_READY) && $(PYTHON) scripts/explain.py $(or $(EXIT),cpuid)
 
 fuzz:
-	@+$(READY) && $(PYTHON) tests/fuzz.py
+	@+$(IMAGE_READY) && $(PYTHON) tests/fuzz.py
 
 hwtest:
-	@+$(READY) && $(PYTHON) scripts/hwtest.py
+	@+$(IMAGE_READY) && $(PYTHON) scripts/hwtest.py
 
 grade:
 	@+$(READY) && $(PYTHON) scripts/grade.py $(or $(LAB),--help) $(FILE) \

@@ -6,6 +6,7 @@
 #   scripts/setup.sh [component...]      without arguments: all but bochs-debug; and no bochs
 #                                        where EMU, in the environment, names another emulator
 #
+#   base           all but bochs and bochs-debug: what an image needs
 #   packages       tools and firmware from the distribution's binary packages
 #   newlib-efi     C library for the UEFI loader         -> .cache/newlib-efi/{include,lib/libc.a}
 #   libyaml        source of the YAML parser             -> .cache/libyaml/
@@ -73,9 +74,29 @@ make_component() {
     echo "setup: $component: done in $((SECONDS - start)) s"
 }
 
+# What the component's stamp holds once it is made.
+key_of() {
+    # shellcheck disable=SC2046 # a list of words, by design
+    sha256sum $(inputs "$1") | sha256sum
+}
+
+all_done() {
+    local component
+    for component in "$@"; do
+        is_done "$component" "$(key_of "$component")" || return 1
+    done
+}
+
 main() {
     local component files key
     cd "$ROOT" || return 1
+    for component in "$@"; do
+        if ! inputs "$component" >/dev/null; then
+            echo "setup: no component '$component'; there are: $COMPONENTS" >&2
+            return 2
+        fi
+    done
+    all_done "$@" && return
     mkdir -p "$CACHE/log" "$CACHE/download" || return 1
     # Two set-ups at once would build into the same folders.
     exec 9>"$CACHE/lock"
@@ -84,15 +105,8 @@ main() {
         flock 9
     fi
     for component in "$@"; do
-        if ! inputs "$component" >/dev/null; then
-            echo "setup: no component '$component'; there are: $COMPONENTS" >&2
-            return 2
-        fi
-    done
-    for component in "$@"; do
         files=$(inputs "$component")
-        # shellcheck disable=SC2086 # a list of words, by design
-        key=$(sha256sum $files | sha256sum)
+        key=$(key_of "$component")
         is_done "$component" "$key" && continue
         make_component "$component" "$key" "${files%% *}" || return 1
     done
@@ -105,9 +119,13 @@ case " $EMULATORS " in
     exit 2
     ;;
 esac
+BASE=${COMPONENTS% bochs bochs-debug}
 if [ $# -eq 0 ]; then
     # shellcheck disable=SC2086 # a list of words, by design
-    set -- ${COMPONENTS% bochs bochs-debug}
+    set -- $BASE
     [ "${EMU:-bochs}" = bochs ] && set -- "$@" bochs
+elif [ "$*" = base ]; then
+    # shellcheck disable=SC2086 # a list of words, by design
+    set -- $BASE
 fi
 main "$@"

@@ -77,6 +77,10 @@ def test_explain_cpuid(room):
 def test_explain_unknown_kind(room):
     ran = script(room, "explain", "teapot")
     assert ran.returncode == 1 and "no kind of exit 'teapot'" in ran.stderr, ran
+    command = [sys.executable, "scripts/explain.py", "--check"]  # before anything is built
+    for word, status in (("rdmsr", 0), ("teapot", 1)):
+        ran = subprocess.run([*command, word], cwd=ROOT, capture_output=True, check=False)
+        assert ran.returncode == status and not ran.stdout, ran
 
 
 def at_guest(machine, line, elf, *commands):
