@@ -133,29 +133,6 @@ struct vm *monitor_vm(const char *word)
     return vm;
 }
 
-const char *monitor_candidate(bool first, unsigned index)
-{
-    unsigned i = 0;
-
-    if (first) {
-        SET_FOREACH(p, monitor_command) {
-            if (i++ == index)
-                return (*p)->name;
-        }
-        return NULL;
-    }
-    for (uint32_t id = 0; id < VM_MAX; id++) {
-        if (vm_get(id) && i++ == index)
-            return vm_get(id)->name;
-    }
-    /* of those that could be created */
-    for (uint32_t m = 0; manifest_get(m); m++) {
-        if (!vm_find(manifest_get(m)->name) && i++ == index)
-            return manifest_get(m)->name;
-    }
-    return NULL;
-}
-
 const char *monitor_vm_state(const struct vm *vm)
 {
     static const char *const names[] = {

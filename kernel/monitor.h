@@ -48,7 +48,5 @@ const char *monitor_vm_state(const struct vm *vm);
 const char *monitor_error(int err);
 /* Says "NAME: what" or, with an error, why not. */
 void monitor_result(const char *name, const char *what, int err);
-/* For completion: the words that may stand first, or the names of VMs; NULL: no more. */
-const char *monitor_candidate(bool first, unsigned index);
 
 #endif

@@ -44,7 +44,7 @@ static void cut(struct monitor_line *l, unsigned count)
     back(count + rest);
 }
 
-void line_insert(struct monitor_line *l, const char *text, unsigned length)
+static void insert(struct monitor_line *l, const char *text, unsigned length)
 {
     unsigned rest = l->length - l->cursor;
 
@@ -71,7 +71,7 @@ static void replace(struct monitor_line *l, const char *text)
     strcpy(copy, text);
     move(l, 0);
     cut(l, l->length);
-    line_insert(l, copy, (unsigned)strlen(copy));
+    insert(l, copy, (unsigned)strlen(copy));
 }
 
 static void go_back(struct monitor_line *l, unsigned to)
@@ -133,9 +133,6 @@ static void control(struct monitor_line *l, uint8_t byte)
     case '\b':
     case KEY_DELETE:
         erase_before(l);
-        break;
-    case '\t':
-        line_complete(l);
         break;
     case CTRL('B'):
     case CTRL('F'):
@@ -239,6 +236,6 @@ bool line_key(struct monitor_line *l, uint8_t byte)
     if (byte < ' ' || byte == KEY_DELETE)
         control(l, byte);
     else if (byte < KEY_DELETE)
-        line_insert(l, &text, 1);
+        insert(l, &text, 1);
     return false;
 }

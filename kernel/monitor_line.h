@@ -29,8 +29,4 @@ void line_next(struct monitor_line *line);
 /* Prints the line and leaves the terminal's cursor where the line's is. */
 void line_show(const struct monitor_line *line);
 
-/* For completion. */
-void line_insert(struct monitor_line *line, const char *text, unsigned length);
-void line_complete(struct monitor_line *line);
-
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The monitor: line editing, completion, commands (build host). */
-/* sources: kernel/monitor.c kernel/monitor_line.c kernel/monitor_complete.c kernel/monitor_vm.c
+/* sources: kernel/monitor.c kernel/monitor_line.c kernel/monitor_vm.c
  *          kernel/monitor_host.c kernel/page.c tests/unit/host_stubs.c */
 /* flags: -Dsniprintf=snprintf -Dvsniprintf=vsnprintf */
 #include <errno.h>
@@ -340,23 +340,6 @@ static void test_history(void **state)
     assert_string_equal(shown_row(), "mullion>");
 }
 
-static void test_completion(void **state)
-{
-    (void)state;
-    keys("cre\ttu\t\r");
-    assert_string_equal(asked, "create tutor");
-    keys("start de\t");
-    assert_string_equal(shown_row(), "mullion> start de");
-    assert_non_null(strstr(out, "  debian  desktop\n"));
-    keys("b\t");
-    assert_string_equal(shown_row(), "mullion> start debian");
-    keys("\r");
-    assert_string_equal(asked, "start debian");
-    keys("zzz\t\x15\t\x15nothing \t\x15");
-    assert_string_equal(shown_row(), "mullion>");
-    keys("\r");
-}
-
 static void test_long_lines(void **state)
 {
     (void)state;
@@ -394,7 +377,6 @@ int main(void)
         T(test_type),
         T(test_editing),
         T(test_history),
-        T(test_completion),
         T(test_long_lines),
         T(test_garbage),
     };
