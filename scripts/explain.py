@@ -198,7 +198,7 @@ def show(trace, block):
     handler, where = trace["handler"]
     print(f"handler: {handler} in {short(where)}, verdict: {verdict}")
     if not trace["whole"]:
-        print("this exit came once only: its path is shown from the handler on")
+        print("it came once only, or of root mode's own: its path is shown from the handler on")
     show_path(trace["nodes"], block)
     show_registers(trace)
     if trace["after"] is None:

@@ -51,6 +51,10 @@ class Vmx:
         return general()
 
     @staticmethod
+    def reason(vcpu=None):
+        """Only VMREAD tells it."""
+
+    @staticmethod
     def access(code):
         """(read or write, field, function that gives its value after the instruction) or None."""
         opcode, rex = code.opcode()
@@ -85,6 +89,15 @@ class Svm:
         cls.page = PHYSMAP_BASE + register("rax")
         block = gdb.Value(cls.page).cast(gdb.lookup_type("struct vmcb").pointer())
         return {**general(), "rax": int(block["save"]["rax"])}
+
+    @classmethod
+    def reason(cls, vcpu=None):
+        """Why the guest was left last: a vCPU's, or at the exit point the one that it is of."""
+        if vcpu is not None:
+            kind = gdb.lookup_type("struct svm_vcpu").pointer()
+            cls.page = int(vcpu["backend"].cast(kind)["vmcb"])
+        block = gdb.Value(cls.page).cast(gdb.lookup_type("struct vmcb").pointer())
+        return int(block["control"]["exit_code"])
 
     @staticmethod
     def field(offset):

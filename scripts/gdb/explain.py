@@ -193,8 +193,9 @@ def finish(trace, kind_name):
 class Stops:
     """Where the machine stops when it goes on: at a place, or at the end of a VM."""
 
-    def __init__(self, place):
-        self.points = [gdb.Breakpoint(p, internal=True) for p in (f"*{place}", "*report_vm_end")]
+    def __init__(self, *places):
+        places += ("report_vm_end",)
+        self.points = [gdb.Breakpoint(f"*{place}", internal=True) for place in places]
 
     def go(self):
         """False: a VM has ended, so that nothing more may come."""
@@ -206,15 +207,20 @@ class Stops:
             point.delete()
 
 
-def wanted_exit(kind):
-    """The trace of the next exit of that kind; None: the VM has ended, or too many others came."""
-    stops = Stops(BACKEND.exit_point())
+def wanted_exit(kind_name, reason):
+    """The trace of the next exit of that kind; None: the VM has ended, too many others came, or
+    root mode has made it up, so that no exit of the hardware came before it."""
+    kind = int(gdb.parse_and_eval(f"(int){kind_name}"))
+    handler = int(gdb.parse_and_eval(f"(unsigned long)handler_{kind_name}.handle"))
+    stops = Stops(BACKEND.exit_point(), *([handler] if reason is not None else []))
     known, trace = handlers(), None
     for _ in range(EXITS_MAX):
-        if not stops.go():
+        if not stops.go() or register("rip") == handler:
             break
         seen = Trace()
         seen.before = BACKEND.general()
+        if BACKEND.reason() != reason:
+            continue  # stepped, it would take the guest's time
         seen.to(known.__contains__)
         if register("rip") not in known:
             continue
@@ -238,16 +244,16 @@ def main():
     start = time.monotonic()
     gdb.execute("delete")
     gdb.execute("set confirm off")
-    kind = int(gdb.parse_and_eval(f"(int){kind_name}"))
     if not first_of(kind_name):
         print(f"explain: the guest has ended without any {kind_name}")
         return
     partial = Trace()
     partial.who, partial.exit = whose(), decoded(kind_name)
+    reason = BACKEND.reason(pointer("rdi", "struct vcpu"))
     finish(partial, kind_name)
     # The next one is seen from its first instruction on; there may be none.
     save(partial, kind_name, start, whole=False)
-    trace = wanted_exit(kind)
+    trace = wanted_exit(kind_name, reason)
     if trace:
         trace.who, trace.exit = whose(), decoded(kind_name)
         finish(trace, kind_name)

@@ -6,7 +6,7 @@
 #include "guests/lib/guest.h"
 
 #define ROUNDS 4u
-#define SHORT_SLEEP 50000u
+#define SLEEPS_PER_SECOND 2000u
 #define IOAPIC 0xfec00000ull
 #define UART_SCRATCH 0x3ff
 
@@ -23,17 +23,17 @@ static void forbidden(void *arg)
 }
 
 /* A deadline that passes while the guest is awake. */
-static void deadline(void)
+static void deadline(uint64_t ticks)
 {
     uint64_t now = rdtsc();
 
-    wrmsr(MSR_TSC_DEADLINE, now + SHORT_SLEEP);
-    while (rdtsc() < now + 2 * SHORT_SLEEP)
+    wrmsr(MSR_TSC_DEADLINE, now + ticks);
+    while (rdtsc() < now + 2 * ticks)
         ;
     sti_nop_cli();
 }
 
-static void one_of_each(bool has_xsave)
+static void one_of_each(bool has_xsave, uint64_t ticks)
 {
     cpuid(MULLION_CPUID_BASE, 0);
     outb(UART_SCRATCH, 1);
@@ -49,20 +49,19 @@ static void one_of_each(bool has_xsave)
     guest_check(guest_hypercall(MULLION_HC_NOP, 0, 0) == 0);
     guest_check_equal(guest_catch(undefined, NULL, NULL), VECTOR_UD);
     guest_check_equal(guest_catch(forbidden, NULL, NULL), VECTOR_GP);
-    guest_sleep(SHORT_SLEEP);
-    deadline();
+    guest_sleep(ticks);
+    deadline(ticks);
 }
 
 int guest_main(const struct mullion_flat_info *info)
 {
     bool has_xsave = cpuid(1, 0).ecx >> 26 & 1;
 
-    (void)info;
     guest_x2apic_on();
     if (has_xsave)
         write_cr4(read_cr4() | CR4_OSXSAVE);
     for (unsigned i = 0; i < ROUNDS; i++)
-        one_of_each(has_xsave);
+        one_of_each(has_xsave, info->tsc_hz / SLEEPS_PER_SECOND);
     guest_printf("%u rounds\n", ROUNDS);
     return 0;
 }
