@@ -13,6 +13,7 @@
 #include "kernel/page.h"
 #include "kernel/policy.h"
 #include "kernel/time.h"
+#include "kernel/tsc_sync.h"
 #include "kernel/vcpu.h"
 #include "kernel/vm.h"
 
@@ -137,6 +138,9 @@ static void special(struct vcpu *v, const struct rule *rule, struct cpuid_regs *
         if (!(backend->features() & VFEATURE_RDTSCP))
             r->edx &= ~EXT1_EDX_RDTSCP;
         break;
+    case EXT7:
+        r->edx = tsc_sync_warp() ? 0 : r->edx; /* time would go backwards between vCPUs */
+        break;
     default:
         break;
     }
@@ -179,14 +183,13 @@ static void add_hypervisor_leaves(struct cpuid_table *t, const struct vm *vm)
     /* the processor takes an EOI without an exit, and without looking at the guest's flag */
     uint32_t pv_eoi = vm->apicv ? 0 : KVM_FEATURE_PV_EOI;
     uint32_t ours = vm->config->host_figures ? MULLION_FEATURE_HOST_FIGURES : 0;
+    uint32_t stable = tsc_sync_warp() ? 0 : KVM_FEATURE_CLOCKSOURCE_STABLE;
 
     /* Linux looks for KVM's signature here, and uses exactly what the feature word offers */
     add_row(t, CPUID_HYPERVISOR, ANY_SUBLEAF,
             (struct cpuid_regs){ CPUID_HYPERVISOR + 1, 0x4b4d564b, 0x564b4d56, 0x4d });
     add_row(t, CPUID_HYPERVISOR + 1, ANY_SUBLEAF,
-            (struct cpuid_regs){ KVM_FEATURE_CLOCKSOURCE2 | KVM_FEATURE_CLOCKSOURCE_STABLE |
-                                     pv_eoi,
-                                 0, 0, 0 });
+            (struct cpuid_regs){ KVM_FEATURE_CLOCKSOURCE2 | stable | pv_eoi, 0, 0, 0 });
     add_row(t, MULLION_CPUID_BASE, ANY_SUBLEAF, /* "MullionMulli" */
             (struct cpuid_regs){ MULLION_CPUID_FEATURES, 0x6c6c754d, 0x4d6e6f69, 0x696c6c75 });
     add_row(t, MULLION_CPUID_FEATURES, ANY_SUBLEAF,

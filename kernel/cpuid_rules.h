@@ -51,7 +51,8 @@
 #define KVM_FEATURE_PV_EOI (1u << 6)
 #define KVM_FEATURE_CLOCKSOURCE_STABLE (1u << 24)
 
-enum special { PLAIN, FEATURES, EXT_FEATURES, TOPOLOGY, XSTATE, TSC_RATE, FREQUENCY, EXT1, SIZES };
+enum special { PLAIN, FEATURES, EXT_FEATURES, TOPOLOGY, XSTATE, TSC_RATE, FREQUENCY, EXT1, EXT7,
+               SIZES };
 
 struct rule {
     uint32_t leaf, subleaf;
@@ -87,7 +88,7 @@ static const struct rule rules[] = {
     { 0x80000004, ANY_SUBLEAF, { ALL, ALL, ALL, ALL }, PLAIN },
     { 0x80000005, ANY_SUBLEAF, { ALL, ALL, ALL, ALL }, PLAIN }, /* caches */
     { 0x80000006, ANY_SUBLEAF, { ALL, ALL, ALL, ALL }, PLAIN },
-    { 0x80000007, ANY_SUBLEAF, { 0, 0, 0, EXT7_EDX }, PLAIN },
+    { 0x80000007, ANY_SUBLEAF, { 0, 0, 0, EXT7_EDX }, EXT7 },
     { 0x80000008, ANY_SUBLEAF, { 0xffff, EXT8_EBX, 0, 0 }, SIZES },
 };
 

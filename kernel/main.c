@@ -38,6 +38,8 @@ static void print_banner(const struct bootinfo *boot)
 {
     log_printf("Mullion: %u of %u CPUs, TSC %lu.%03lu MHz, warp %lu\n", smp_online(), cpu_count(),
                time_tsc_hz() / 1000000, time_tsc_hz() / 1000 % 1000, tsc_sync_warp());
+    if (tsc_sync_warp())
+        log_printf("warning: the CPUs' TSCs differ: guests are told not to rely on theirs\n");
     log_printf("PCI: %u bus masters switched off\n", boot->bus_masters_stopped);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The paravirtual clock (root mode). The TSC runs at one rate for ever, so a page is written once,
- * when the guest names it, and marked stable: reading the time then needs no exit.
+ * when the guest names it, and marked stable where CPUs agree: reading the time then needs no exit.
  * Source: Linux, Documentation/virt/kvm/x86/msr.rst.
  */
 #include "kernel/pvclock.h"
@@ -10,6 +10,7 @@
 
 #include "kernel/gmem.h"
 #include "kernel/time.h"
+#include "kernel/tsc_sync.h"
 #include "kernel/vcpu.h"
 #include "kernel/vm.h"
 
@@ -56,7 +57,10 @@ static void scale(uint64_t hz, uint32_t *mul, int8_t *shift)
 int pvclock_write_system(struct vcpu *v, uint32_t msr, uint64_t value)
 {
     gpa_t gpa = value & ~(uint64_t)SYSTEM_TIME_ENABLE;
-    struct system_time page = { .version = FIRST_VERSION, .flags = FLAG_TSC_STABLE };
+    struct system_time page = {
+        .version = FIRST_VERSION,
+        .flags = (uint8_t)(tsc_sync_warp() ? 0 : FLAG_TSC_STABLE),
+    };
 
     (void)msr;
     if (!(value & SYSTEM_TIME_ENABLE))

@@ -9,7 +9,8 @@
 void tsc_sync_lead(void);
 void tsc_sync_join(void);
 
-/* The largest step back in time that either saw, in ticks; 0 is what guests need. */
+/* The largest step back in time that either saw, in ticks. Guests are told that the TSC is the same
+ * everywhere and for ever only where it is 0. */
 uint64_t tsc_sync_warp(void);
 
 #endif

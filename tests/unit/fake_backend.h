@@ -40,7 +40,7 @@ struct fake_backend {
     bool copied[3];            /* RIP, RFLAGS, shadow: the neutral copy is valid */
     uint32_t features;
     bool no_1g_pages;
-    uint64_t tsc, timer;
+    uint64_t tsc, timer, warp;
     unsigned linear_flushes, flushes, entries, injections;
     struct vevent injected;    /* the last */
     unsigned windows;

@@ -19,6 +19,7 @@
 #include "kernel/sched.h"
 #include "kernel/speculation.h"
 #include "kernel/time.h"
+#include "kernel/tsc_sync.h"
 
 #define WEAK __attribute__((weak))
 
@@ -108,6 +109,11 @@ WEAK uint64_t time_tsc(void)
 WEAK uint64_t time_tsc_hz(void)
 {
     return FAKE_HZ;
+}
+
+WEAK uint64_t tsc_sync_warp(void)
+{
+    return fake.warp;
 }
 
 WEAK void cpu_kick(struct cpu *cpu)

@@ -241,6 +241,17 @@ static void frequency(void **state)
     }
 }
 
+/* Time would go backwards for who trusts in these. */
+static void cpus_that_do_not_agree(void **state)
+{
+    setup(state);
+    assert_int_equal(reg_of(0x80000007, EDX), CPUID_80000007_EDX_INVARIANT_TSC);
+    fake.warp = 1;
+    assert_int_equal(cpuid_init(v), 0);
+    assert_true(is_zero(cpuid(0x80000007, 0)));
+    assert_int_equal(reg_of(0x40000001, EAX), 1 << 3 | 1 << 6);
+}
+
 static void hypervisor_leaves(void **state)
 {
     struct cpuid_regs r = cpuid(0x40000000, 0);
@@ -266,6 +277,7 @@ int main(void)
         cmocka_unit_test_setup(live, setup),
         cmocka_unit_test_setup(topology, setup),
         cmocka_unit_test_setup(frequency, setup),
+        cmocka_unit_test_setup(cpus_that_do_not_agree, setup),
         cmocka_unit_test_setup(hypervisor_leaves, setup),
     };
 

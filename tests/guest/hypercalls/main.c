@@ -29,7 +29,7 @@ static void check_counters(void)
         guest_check_equal(cost, 0);
     else
         guest_check(cost > NOPS);
-    /* it counts (a vCPU's first entry takes some), and an exit takes none: others may run between */
+    /* it counts (a vCPU's first entry takes some), and an exit takes none, but others may run */
     guest_check(msrs > 0);
     msrs = guest_hypercall(MULLION_HC_COST, MULLION_COST_HOST_MSRS, 0) - msrs;
     guest_check(msrs < NOPS);
