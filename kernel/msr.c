@@ -248,7 +248,11 @@ int policy_init(struct vcpu *v)
 
 uint64_t policy_address_mask(void)
 {
-    return BIT(x86_cpuid(CPUID_ADDRESS_SIZES, 0).eax & 0xff) - 1;
+    static uint64_t mask; /* each walk of a guest's tables asks, and nested CPUID is an exit */
+
+    if (!mask)
+        mask = BIT(x86_cpuid(CPUID_ADDRESS_SIZES, 0).eax & 0xff) - 1;
+    return mask;
 }
 
 /* CR4 bits by the CPUID bit that brings them. */

@@ -21,9 +21,12 @@
 static struct vcpu *const v = &fake.vcpus[0];
 static uint32_t pvclock_msr, vendor_ebx;
 
+static unsigned cpuids; /* executed by the hypervisor */
+
 struct cpuid_regs x86_test_cpuid(uint32_t leaf, uint32_t subleaf)
 {
     (void)subleaf;
+    cpuids++;
     if (leaf == CPUID_VENDOR)
         return (struct cpuid_regs){ .ebx = vendor_ebx };
     return (struct cpuid_regs){ .eax = 48 << 8 | FAKE_PHYSICAL_BITS };
@@ -311,9 +314,22 @@ static void misc_enable(void **state)
     assert_int_equal(read_msr(MSR_IA32_MISC_ENABLE), 0x1801);
 }
 
+/* Nested, each CPUID is an exit. */
+static void asked_once(void **state)
+{
+    uint64_t mask = policy_address_mask();
+    unsigned before = cpuids;
+
+    (void)state;
+    assert_int_equal(mask, BIT(FAKE_PHYSICAL_BITS) - 1);
+    assert_int_equal(policy_address_mask(), mask);
+    assert_int_equal(cpuids, before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(asked_once, setup),
         cmocka_unit_test_setup(what_passes, setup),
         cmocka_unit_test_setup(values, setup),
         cmocka_unit_test_setup(absent, setup),
