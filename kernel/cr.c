@@ -27,9 +27,9 @@ static bool paging(uint64_t cr0)
 
 /* With PAE paging the four PDPTEs are registers (SDM 3A, "PDPTE Registers"); with AMD-V each walk
  * reads and checks them in memory (APM 2, "Legacy PAE Mode"). */
-static int load_pdptes(struct vcpu *v)
+static int load_pdptes(struct vcpu *v, uint64_t cr3)
 {
-    gpa_t root = vcpu_get(v, VREG_CR3) & PAE_ROOT_ADDRESS;
+    gpa_t root = cr3 & PAE_ROOT_ADDRESS;
     uint64_t pdpte[4];
 
     if (!backend->pdpte_registers)
@@ -82,7 +82,7 @@ static int write_cr0(struct vcpu *v, uint64_t value)
     if (paging(old) != paging(value) && switch_paging(v, value))
         return -EINVAL;
     if (((old ^ value) & (CR0_CD | CR0_NW | CR0_PG)) &&
-        pae_paging(v, value, vcpu_get(v, VREG_CR4)) && load_pdptes(v))
+        pae_paging(v, value, vcpu_get(v, VREG_CR4)) && load_pdptes(v, vcpu_get(v, VREG_CR3)))
         return -EINVAL;
     vcpu_set(v, VREG_CR0, value);
     backend->flush_linear(v);
@@ -101,7 +101,7 @@ static int write_cr4(struct vcpu *v, uint64_t value)
     if ((value & ~old & CR4_PCIDE) && (!ia32e || (vcpu_get(v, VREG_CR3) & CR3_PCID_MASK)))
         return -EINVAL;
     if (((old ^ value) & (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP)) &&
-        pae_paging(v, vcpu_get(v, VREG_CR0), value) && load_pdptes(v))
+        pae_paging(v, vcpu_get(v, VREG_CR0), value) && load_pdptes(v, vcpu_get(v, VREG_CR3)))
         return -EINVAL;
     vcpu_set(v, VREG_CR4, value);
     backend->flush_linear(v);
@@ -110,10 +110,8 @@ static int write_cr4(struct vcpu *v, uint64_t value)
 
 static int write_cr3(struct vcpu *v, uint64_t value)
 {
-    if (pae_paging(v, vcpu_get(v, VREG_CR0), vcpu_get(v, VREG_CR4))) {
-        vcpu_set(v, VREG_CR3, value);
-        return load_pdptes(v);
-    }
+    if (pae_paging(v, vcpu_get(v, VREG_CR0), vcpu_get(v, VREG_CR4)) && load_pdptes(v, value))
+        return -EINVAL;
     vcpu_set(v, VREG_CR3, value & ~CR3_NOFLUSH);
     if (!(value & CR3_NOFLUSH))
         backend->flush_linear(v);

@@ -208,6 +208,27 @@ static void cr3_where_it_exits(void **state)
     assert_int_equal(fake.linear_flushes, flushes);
 }
 
+/* A refused one leaves everything as it was; one that is not forgets translations. */
+static void cr3_with_pae(void **state)
+{
+    unsigned flushes;
+
+    (void)state;
+    fake.regs[VREG_CR3] = ROOT;
+    fake.regs[VREG_CR4] = CR4_PAE;
+    assert_written(0, CR0_PG | CR0_PE);
+    fake_poke(ROOT + PAGE_SIZE, 0x7001, 8);
+    flushes = fake.linear_flushes;
+    assert_written(3, ROOT + PAGE_SIZE);
+    assert_int_equal(fake.regs[VREG_CR3], ROOT + PAGE_SIZE);
+    assert_int_equal(fake.regs[VREG_PDPTE0], 0x7001);
+    assert_true(fake.linear_flushes > flushes);
+    fake_poke(ROOT + 2 * PAGE_SIZE, 0x9003, 8);
+    assert_refused(3, ROOT + 2 * PAGE_SIZE);
+    assert_int_equal(fake.regs[VREG_CR3], ROOT + PAGE_SIZE);
+    assert_int_equal(fake.regs[VREG_PDPTE0], 0x7001);
+}
+
 static void clts_and_lmsw(void **state)
 {
     (void)state;
@@ -295,6 +316,7 @@ int main(void)
         cmocka_unit_test_setup(long_mode_starts_and_ends, setup),
         cmocka_unit_test_setup(cr4_bits, setup),
         cmocka_unit_test_setup(pdptes, setup),
+        cmocka_unit_test_setup(cr3_with_pae, setup),
         cmocka_unit_test_setup(pdptes_in_memory, setup),
         cmocka_unit_test_setup(cr3_where_it_exits, setup),
         cmocka_unit_test_setup(clts_and_lmsw, setup),
