@@ -36,7 +36,7 @@ def shell(room, place, vcpus, button=False, **settings):
     machine.expect("debian", rf"^42 of {vcpus}$", 60)
     if button:
         machine.send("\x01mstop debian 60\r")
-        machine.expect("debian", "^mullion-linux: power button", 60)
+        machine.expect("debian", "mullion-linux: power button", 60)
     ended(machine, "debian")
     machine.wait(lambda: machine.event("done", status=0), 10, "done")
 
