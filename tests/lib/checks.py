@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Checks of the tree itself: includes, sizes, style, another compiler, a second set-up."""
+"""Checks of the tree itself: includes, sizes, style, names, another compiler, a second set-up."""
 
 import os
 import subprocess
 
+from lib import headers
 from lib.report import ROOT, timed
 
 CODE_FOLDERS = ("boot", "kernel", "vmx", "svm", "drivers", "guests", "tests", "tools", "scripts")
@@ -86,6 +87,7 @@ CHECKS = {
     "check/include-arrows": include_arrows,
     "check/code-budget": code_budget,
     "check/style": style,
+    "check/unused-names": headers.check,
     "check/clang": clang,
     "check/setup-idempotent": setup_is_idempotent,
 }
