@@ -53,6 +53,29 @@ def test_backtrace_of_an_exit(room):
     assert '"hello"' in path, ran
 
 
+def documented_session():
+    """(commands, [(function, file) of each frame]) of the session that docs/debugging.md shows."""
+    page = (ROOT / "docs/debugging.md").read_text().split("## The path of one exit")[0]
+    frames = re.findall(r"^    #\d+  (?:... in )?(\w+) .* at (?:\./)?(\S+):\d+$", page, re.M)
+    return re.findall(r"^    \(gdb\) (.*)$", page, re.MULTILINE), frames
+
+
+@seconds(180)
+def test_documented_session(room):
+    """As the page has it, with the default guest: it ends, and the stack is the one shown."""
+    room.needs_debug_build()
+    commands, frames = documented_session()
+    assert len(commands) == 6 and len(frames) == 6, (commands, frames)
+    words = " ".join(f"-ex '{command}'" for command in commands)
+    ran = script(room, "debug", GDB=f"-batch {words} -ex kill")
+    assert "Breakpoint 1, kernel_main" in ran.stdout, ran
+    for number, (function, path) in enumerate(frames):
+        function = function.replace("vmx_", f"{room.backend}_")
+        path = path.replace("vmx/", f"{room.backend}/")
+        assert re.search(rf"^#{number} .*\b{function} .*{path}:", ran.stdout, re.MULTILINE), ran
+    assert '"tutor"' in ran.stdout and "port = " in ran.stdout, ran
+
+
 @seconds(180)
 def test_explain_cpuid(room):
     room.needs_debug_build()
