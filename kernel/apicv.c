@@ -21,7 +21,7 @@ int apicv_decide(struct vm *vm)
 {
     uint32_t wish = vm->config->apicv;
 
-    vm->apicv = wanted(wish) && backend->apicv->available() == 0;
+    vm->apicv = wanted(wish) && backend->apicv && backend->apicv->available() == 0;
     if (vm->apicv)
         log_printf("%s: APIC virtualisation in x2APIC mode\n", vm->name);
     else if (wish == BOOT_ON)

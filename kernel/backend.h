@@ -136,7 +136,7 @@ struct backend {
     /* Forgets this vCPU's translations of linear addresses. */
     void (*flush_linear)(struct vcpu *vcpu);
 
-    const struct apicv_ops *apicv;
+    const struct apicv_ops *apicv; /* NULL: it has none */
 
     /* For reports: the hardware's name of a compact exit code; NULL: not defined. */
     const char *(*exit_name)(unsigned code);

@@ -23,7 +23,7 @@ static const struct {
     /* caches are shared by all VMs and coherent with all that a guest can reach */
     [EXIT_CACHE] = { VERDICT_NEXT, NULL },
     [EXIT_TRIPLE_FAULT] = { VERDICT_STOP, "triple fault" },
-    [EXIT_TASK_SWITCH] = { VERDICT_STOP, "hardware task switch, which VT-x and AMD-V leave to software" },
+    [EXIT_TASK_SWITCH] = { VERDICT_STOP, "hardware task switch, which is left to software" },
     [EXIT_ENTRY_FAILED] = { VERDICT_STOP, "the processor refused the guest's state" },
 };
 
@@ -125,21 +125,17 @@ static enum verdict on_hlt(struct vcpu *v, struct vmexit *exit)
 }
 EXIT_HANDLER(EXIT_HLT, on_hlt);
 
-static enum verdict on_undefined(struct vcpu *v, struct vmexit *exit)
+/* As on a machine that lacks the instruction, or at a privilege that does not allow it. */
+static enum verdict on_refused(struct vcpu *v, struct vmexit *exit)
 {
-    (void)exit;
-    vcpu_inject_exception(v, VECTOR_UD);
+    if (exit->kind == EXIT_UNDEFINED)
+        vcpu_inject_exception(v, VECTOR_UD);
+    else
+        vcpu_inject_error(v, VECTOR_GP, 0);
     return VERDICT_RETRY;
 }
-EXIT_HANDLER(EXIT_UNDEFINED, on_undefined);
-
-static enum verdict on_forbidden(struct vcpu *v, struct vmexit *exit)
-{
-    (void)exit;
-    vcpu_inject_error(v, VECTOR_GP, 0);
-    return VERDICT_RETRY;
-}
-EXIT_HANDLER(EXIT_FORBIDDEN, on_forbidden);
+EXIT_HANDLER(EXIT_UNDEFINED, on_refused);
+EXIT_HANDLER(EXIT_FORBIDDEN, on_refused);
 
 static enum verdict on_xsetbv(struct vcpu *v, struct vmexit *exit)
 {

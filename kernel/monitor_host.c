@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "guests/abi.h"
 #include "kernel/console.h"
 #include "kernel/irq.h"
 #include "kernel/monitor.h"
@@ -96,15 +95,6 @@ static void cpus(int count, char **words)
     console_print("  unexpected interrupts: %llu\n", (ull)irq_unexpected());
 }
 MONITOR_COMMAND(cpus, "", "physical CPUs and what runs there", cpus);
-
-static void version(int count, char **words)
-{
-    (void)count;
-    (void)words;
-    console_print("Mullion, guest interface version %u, on %s; TSC %llu kHz\n", MULLION_ABI_VERSION,
-                  backend ? backend->name : "nothing", (ull)(time_tsc_hz() / 1000));
-}
-MONITOR_COMMAND(version, "", "what this is", version);
 
 static void reboot(int count, char **words)
 {

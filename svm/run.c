@@ -163,7 +163,6 @@ static const struct backend svm_backend = {
     .intercept_msr = svm_intercept_msr,
     .flush = svm_flush,
     .flush_linear = svm_flush_linear,
-    .apicv = &svm_avic,
     .exit_name = svm_exit_name,
     .exit_enabled = svm_exit_enabled,
 };

@@ -129,6 +129,5 @@ void svm_block_nmis(struct vcpu *vcpu, bool on);
 /* The host's timer for this vCPU's deadline, and for an NMI that waits. */
 void svm_arm(struct vcpu *vcpu);
 
-extern const struct apicv_ops svm_avic;
 
 #endif

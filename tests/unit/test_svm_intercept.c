@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* I/O and MSR permissions maps: what passes, and that nothing else does (build host). */
-/* sources: svm/apicv.c svm/check.c svm/check_rules.c svm/ctls.c svm/decode.c svm/event.c svm/insn.c
+/* sources: svm/check.c svm/check_rules.c svm/ctls.c svm/decode.c svm/event.c svm/insn.c
  * svm/intercept.c svm/npt.c svm/probe.c svm/regs.c svm/run.c svm/setup.c kernel/pt_host.c
  * kernel/page.c kernel/vcpu_reset.c kernel/fetch.c kernel/insn.c tests/unit/fake_svm.c
  * tests/unit/host_stubs.c */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Is this CPU able? Each missing feature is named, and SVM goes on (build host). */
-/* sources: svm/apicv.c svm/check.c svm/check_rules.c svm/ctls.c svm/decode.c svm/event.c svm/insn.c
+/* sources: svm/check.c svm/check_rules.c svm/ctls.c svm/decode.c svm/event.c svm/insn.c
  * svm/intercept.c svm/npt.c svm/probe.c svm/regs.c svm/run.c svm/setup.c kernel/pt_host.c
  * kernel/page.c kernel/vcpu_reset.c kernel/fetch.c kernel/insn.c tests/unit/fake_svm.c
  * tests/unit/host_stubs.c */
@@ -93,19 +93,6 @@ static void missing(void **state)
     assert_int_equal(svm_probe(), 0);
 }
 
-static void apic_virtualisation(void **state)
-{
-    (void)state;
-    assert_int_equal(backend->apicv->available(), -ENOTSUP);
-    assert_said("AVIC missing: CPUID leaf 8000000Ah EDX bit 13");
-    fake_svm.svm.edx |= BIT(13);
-    assert_int_equal(backend->apicv->available(), -ENOTSUP);
-    assert_said("x2AVIC missing: CPUID leaf 8000000Ah EDX bit 18");
-    fake_svm.svm.edx |= BIT(18);
-    assert_int_equal(backend->apicv->available(), -ENOTSUP);
-    assert_said("does not use it");
-}
-
 static void switched_on(void **state)
 {
     struct cpu *cpu = this_cpu();
@@ -184,7 +171,6 @@ int main(void)
         cmocka_unit_test_setup(comforts_may_be_missing, bare),
         cmocka_unit_test_setup(each_comfort, bare),
         cmocka_unit_test_setup(missing, bare),
-        cmocka_unit_test_setup(apic_virtualisation, bare),
         cmocka_unit_test_setup(switched_on, bare),
         cmocka_unit_test_setup(locked_off_on_another_cpu, bare),
         cmocka_unit_test_setup(memory_runs_out, bare),
