@@ -130,8 +130,11 @@ static void gdb_command(int count, char **words)
     struct vm *vm;
     int err;
 
-    if (count > 1 && strcmp(words[1], "off") == 0 && gdb.vm) {
-        end_session();
+    if (count > 1 && strcmp(words[1], "off") == 0) {
+        if (gdb.vm)
+            end_session();
+        else
+            console_print("gdb: there is no session\n");
         return;
     }
     vm = monitor_vm(count > 1 ? words[1] : NULL);

@@ -7,6 +7,7 @@
 #include "kernel/manifest.h"
 #include "kernel/monitor.h"
 #include "kernel/vm.h"
+#include "kernel/vm_stop.h"
 
 #define STOP_SECONDS 10u
 #define STOP_SECONDS_MAX 3600u
@@ -58,11 +59,13 @@ static void stop(int count, char **words)
 {
     struct vm *vm = monitor_vm(count > 1 ? words[1] : NULL);
     uint64_t seconds = STOP_SECONDS;
+    int err;
 
     if (!vm || (count > 2 && !monitor_number(words[2], &seconds)))
         return;
     seconds = MIN(seconds, STOP_SECONDS_MAX);
-    monitor_result(vm->name, "asked to stop", vm_stop_request(vm, (unsigned)seconds * 1000));
+    err = vm_stop_request(vm, (unsigned)seconds * 1000);
+    monitor_result(vm->name, vm_stop_requested(vm) ? "asked to stop" : "killed", err);
 }
 MONITOR_COMMAND(stop, "VM [SECONDS]", "press its power button; kill it after the time (10)", stop);
 

@@ -36,7 +36,7 @@ int vm_stop_request(struct vm *vm, unsigned timeout_ms)
     if (vm->state != VM_RUNNING)
         return -ESRCH;
     if (!press_power(vm)) {
-        log_printf("%s: has no power button: killed\n", vm->name);
+        log_printf("%s: has no power button\n", vm->name);
         return vm_kill(vm);
     }
     stop->waiting = true;

@@ -59,6 +59,7 @@ void console_print(const char *format, ...)
 
 struct vm *monitor_vm(const char *word)
 {
+    assert_true(!word || strcmp(word, "off") != 0); /* is no VM, with a session or without */
     return word && strcmp(word, "test") == 0 ? &fake.vm : NULL;
 }
 

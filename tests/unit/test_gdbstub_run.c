@@ -123,8 +123,10 @@ static void ends(void **state)
     assert_false(gdbstub_waits());
     assert_false(exception(VECTOR_DB, DR6_BS));
     setup(state);
-    gdb_case_monitor(2, (char *[]){ (char[]){ "gdb" }, (char[]){ "off" }, NULL });
-    assert_null(gdb.vm);
+    for (int i = 0; i < 2; i++) {
+        gdb_case_monitor(2, (char *[]){ (char[]){ "gdb" }, (char[]){ "off" }, NULL });
+        assert_null(gdb.vm);
+    }
     fake.vm.state = VM_ENDED;
     begin_session();
     assert_null(gdb.vm);

@@ -21,6 +21,7 @@
 #include "kernel/reset.h"
 #include "kernel/time.h"
 #include "kernel/vm.h"
+#include "kernel/vm_stop.h"
 #include "tests/unit/host_stubs.h"
 
 #define VMS 2
@@ -35,6 +36,7 @@ static size_t out_length;
 static char row[COLUMNS + 1]; /* what a terminal shows on its last line */
 static size_t column;
 static char asked[256];     /* life-cycle calls */
+static bool button;         /* the VM has one */
 const struct backend *backend;
 
 static void terminal(char c)
@@ -148,6 +150,12 @@ int vm_stop_request(struct vm *vm, unsigned timeout_ms)
     return 0;
 }
 
+bool vm_stop_requested(const struct vm *vm)
+{
+    (void)vm;
+    return button;
+}
+
 int vm_kill(struct vm *vm)
 {
     ask("kill", vm->name);
@@ -238,9 +246,13 @@ static void test_commands_reach_vms(void **state)
     monitor_execute("  kill   2  ");
     assert_string_equal(asked, "kill desktop");
     assert_non_null(strstr(out, "desktop: not killed: it does not run"));
+    button = true;
     monitor_execute("stop 1");
     assert_string_equal(asked, "stop debian 10000");
+    assert_non_null(strstr(out, "debian: asked to stop"));
+    button = false;
     monitor_execute("stop debian 0x10");
+    assert_non_null(strstr(out, "debian: killed"));
     assert_string_equal(asked, "stop debian 16000");
     monitor_execute("stop debian 99999999999");
     assert_string_equal(asked, "stop debian 3600000");
