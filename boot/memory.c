@@ -11,6 +11,8 @@
 
 #define MAP_SLACK  32u /* descriptors that allocations may add between two looks at the map */
 #define EXIT_TRIES 8
+/* For firmware, loader and hypervisor: OVMF's machine starts a VM of 4 MiB with 80 MiB. */
+#define MACHINE_LEAST_MIB 96u
 
 _Static_assert(sizeof(struct memmap_descriptor) == sizeof(EFI_MEMORY_DESCRIPTOR), "same layout");
 
@@ -29,8 +31,9 @@ static uint64_t allocate(EFI_ALLOCATE_TYPE how, uint32_t type, uint64_t pages, u
     EFI_STATUS status = BOOT_SERVICES->AllocatePages(how, (EFI_MEMORY_TYPE)type, pages, &result);
 
     if (EFI_ERROR(status))
-        say_fatal("no memory for %s (%" PRIu64 " KiB): %s", what, pages * PAGE >> 10,
-                  say_status(status));
+        say_fatal("no memory for %s (%" PRIu64 " KiB): %s; a machine needs at least %u MiB, and "
+                  "the memory of its VMs", what, pages * PAGE >> 10, say_status(status),
+                  MACHINE_LEAST_MIB);
     return result;
 }
 

@@ -60,3 +60,10 @@ def test_too_few_cpus(room):
 def test_too_little_memory(room):
     vm = VM % ("a", 1, "2G", "hello.bin")
     refused(room, HEAD + vm, r"manifest\.yaml.*3.*memory", ram=512 << 20)
+
+
+@on("svm")
+@seconds(120)
+def test_machine_without_memory(room):
+    vm = VM % ("a", 1, "4M", "hello.bin")
+    refused(room, HEAD + vm, r"no memory for .*needs at least 96 MiB", ram=64 << 20)
