@@ -2,6 +2,8 @@
 /* A guest that reads the counters of docs/labs/exit.md. */
 #include "guests/lib/guest.h"
 
+#define RDPMC 0x330F /* its two bytes: a fault is at the instruction, and not behind it */
+
 enum counter { EXITS, CYCLES, OWN, COUNTERS };
 
 static uint64_t rdpmc(uint32_t counter)
@@ -21,6 +23,7 @@ int guest_main(const struct mullion_flat_info *info)
 {
     uint32_t bad = COUNTERS, good = EXITS;
     uint64_t exits, cycles, own;
+    struct guest_fault fault;
 
     (void)info;
     exits = rdpmc(EXITS);
@@ -31,7 +34,8 @@ int guest_main(const struct mullion_flat_info *info)
     guest_check_equal(rdpmc(OWN), own + 1);
     guest_check(rdpmc(CYCLES) > cycles);
     guest_check(rdpmc(EXITS) >= exits + 15);
-    guest_check_equal(guest_catch(read_counter, &bad, NULL), VECTOR_GP);
+    guest_check_equal(guest_catch(read_counter, &bad, &fault), VECTOR_GP);
+    guest_check_equal(*(const uint16_t *)fault.rip, RDPMC);
     guest_check_equal(guest_catch(read_counter, &good, NULL), GUEST_NO_FAULT);
     guest_check_equal(guest_catch_user(read_counter, &good, NULL), VECTOR_GP);
     return 0;
