@@ -123,11 +123,6 @@ bool vcpu_64bit(struct vcpu *v)
     return (svm_get(v, VREG_CS_ACCESS) & SEGMENT_ACCESS_L) && (svm_get(v, VREG_EFER) & EFER_LMA);
 }
 
-unsigned vcpu_cpl(struct vcpu *v)
-{
-    return (unsigned)svm_get(v, VREG_CPL);
-}
-
 void vcpu_inject_error(struct vcpu *v, uint8_t vector, uint32_t error_code)
 {
     v->event = (struct vevent){ .type = VEVENT_EXCEPTION, .vector = vector,
