@@ -8,10 +8,11 @@ import time
 
 from lib.report import FAIL, PASS, ROOT, SKIP, Verdict, in_parallel
 
-# What a test prints itself can come between its name and its verdict.
+# A docstring has a line of its own; what a test prints can come between its name and its verdict.
 LINE = re.compile(
-    r"^(\w+) \(([\w.]+)\).*?\.\.\. (?:.*\n)*?.*?(ok|FAIL|ERROR|skipped.*)$", re.MULTILINE
+    r"^(\w+) \(([\w.]+)\)\n?.*?\.\.\. (?:.*\n)*?.*?(ok|FAIL|ERROR|skipped.*)$", re.MULTILINE
 )
+COUNT = re.compile(r"^Ran (\d+) tests? in", re.MULTILINE)
 WORDS = {"ok": PASS, "FAIL": FAIL, "ERROR": FAIL}
 
 
@@ -28,7 +29,9 @@ def judge(path):
         verdict = WORDS.get(word, SKIP)
         detail = result.stderr[-4000:] if verdict == FAIL else word if verdict == SKIP else ""
         verdicts.append(Verdict(f"{name}/{case}", verdict, seconds / len(cases), detail))
-    if not cases or (result.returncode != 0 and all(v.verdict != FAIL for v in verdicts)):
+    count = COUNT.search(result.stderr)
+    lost = not count or int(count[1]) != len(cases)
+    if lost or (result.returncode != 0 and all(v.verdict != FAIL for v in verdicts)):
         verdicts.append(Verdict(name, FAIL, seconds, result.stderr[-4000:]))
     return verdicts
 
