@@ -87,9 +87,11 @@ static void check_disarm(uint64_t hz)
 /* Counts down from `count`, or, where the host is late for it, from more. */
 static void count_down(uint32_t count)
 {
-    uint64_t start = rdtsc(), first, second;
+    uint64_t start, first, second;
 
+    sti_nop_cli(); /* a deadline that the host was too late to disarm */
     fired = 0;
+    start = rdtsc();
     wrmsr(X2APIC_TIMER_INIT, count);
     first = rdmsr(X2APIC_TIMER_COUNT);
     second = rdmsr(X2APIC_TIMER_COUNT);
