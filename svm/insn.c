@@ -13,6 +13,7 @@
 #define OPCODE_INT_N 0xcdu
 #define OPCODE_INTO 0xceu
 #define OPCODE_CLTS 0x0f06u
+#define OPCODE_INVD 0x0f08u
 #define OPCODE_GROUP7 0x0f01u
 #define OPCODE_MOV_FROM_CR 0x0f20u
 #define OPCODE_MOV_TO_CR 0x0f22u
@@ -53,8 +54,8 @@ void svm_fill_length(struct vcpu *v, struct vmexit *exit, uint32_t opcode)
         set_length(v, exit, (unsigned)(vmcb->control.next_rip - vmcb->save.rip));
         return;
     }
-    in = instruction(v);
-    set_length(v, exit, in && in->opcode == opcode ? in->length : 0);
+    in = instruction(v); /* QEMU 7 says WBINVD of an INVD */
+    set_length(v, exit, in && (in->opcode == opcode || in->opcode == OPCODE_INVD) ? in->length : 0);
 }
 
 /* While a debugger waits for INT3 (svm_intercept_exception). */
