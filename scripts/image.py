@@ -164,6 +164,8 @@ def main():
     parser.add_argument("manifest", type=Path)
     parser.add_argument("out", type=Path)
     arguments = parser.parse_args()
+    if not arguments.manifest.is_file():
+        raise SystemExit(f"image: there is no manifest {arguments.manifest}")
     build(arguments.manifest, arguments.out, arguments.options)
     size = arguments.out.stat().st_size >> 20
     print(f"image: {arguments.out} ({size} MiB); write it to a USB stick with dd bs=4M")

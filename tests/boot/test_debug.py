@@ -8,7 +8,7 @@ import sys
 
 from debugline import DebugLine
 from lib.report import ROOT
-from lib.room import LINUX, on, seconds
+from lib.room import LINUX, on, said_by, seconds
 
 HELLO = """version: 1
 vms:
@@ -113,11 +113,7 @@ def at_guest(machine, line, elf, *commands):
     command = ["gdb", "-q", "-nx", "-batch", *([str(elf)] if elf else [])]
     for word in words:
         command += ["-ex", word]
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, text=True)  # fmt: skip
-    while process.poll() is None:
-        machine.pump(0.1)
-    return process.stdout.read()
+    return said_by(command, machine)
 
 
 def attach(machine, vm):

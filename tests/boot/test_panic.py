@@ -13,7 +13,7 @@ import subprocess
 import choice
 import debug
 import image
-from lib.room import ROOT, on, seconds
+from lib.room import ROOT, on, said_by, seconds
 
 FILES = {name: ROOT / f"build/guests/{name}" for name in ("hello.bin", "neighbour.bin")}
 VM = "version: 1\nvms:\n  - {name: %s, kind: flat, cpus: 1, memory: 16M, kernel: %s.bin%s}\n"
@@ -39,11 +39,7 @@ def with_gdb(machine, port, *commands):
     command = debug.gdb_command(port, machine.emu) + ["-batch"]
     for word in commands:
         command += ["-ex", word]
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, text=True)  # fmt: skip
-    while process.poll() is None:
-        machine.pump(0.1)
-    return process.stdout.read()
+    return said_by(command, machine)
 
 
 @seconds(240)

@@ -2,6 +2,7 @@
 """What a boot test works with (build host)."""
 
 import os
+import subprocess
 
 import choice
 import emulator
@@ -29,6 +30,15 @@ def on(*backends):
     """Decorator: the backends that the test is for. tests/lib/boot.py reads it from the source."""
     del backends
     return lambda test: test
+
+
+def said_by(command, machine):
+    """What a program puts out, with the machine served meanwhile."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True)  # fmt: skip
+    while process.poll() is None:
+        machine.pump(0.1)
+    return process.stdout.read()
 
 
 class Room:

@@ -93,6 +93,11 @@ class ImageTest(unittest.TestCase):
         self.assertIn("demo.yaml:7:47: expected a path relative to the manifest", lines[1])
         self.assertFalse((self.root / "disk.img").exists())
 
+    def test_no_manifest(self):
+        arguments = ["image.py", str(self.folder / "nope.yaml"), str(self.folder / "disk.img")]
+        with mock.patch("sys.argv", arguments), self.assertRaisesRegex(SystemExit, "nope.yaml"):
+            image.main()
+
     def test_disk(self):
         out = self.build(MANIFEST.replace(",\n              missing.bin", "").replace(
             ", initrd: /etc/passwd", ""))  # fmt: skip
