@@ -55,7 +55,7 @@ cpu_cr4:
     movq %cr4, %rax
     ret
 
-/* cpu_in32(edi = port), cpu_out32(edi = port, esi = value) */
+/* cpu_in32(edi = port), cpu_out32 and cpu_out8(edi = port, esi = value) */
     .globl cpu_in32
 cpu_in32:
     movl %edi, %edx
@@ -67,6 +67,13 @@ cpu_out32:
     movl %edi, %edx
     movl %esi, %eax
     outl %eax, %dx
+    ret
+
+    .globl cpu_out8
+cpu_out8:
+    movl %edi, %edx
+    movl %esi, %eax
+    outb %al, %dx
     ret
 
     .section .note.GNU-stack, "", @progbits

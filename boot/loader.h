@@ -120,6 +120,7 @@ uint64_t cpu_tsc(void);
 uint64_t cpu_cr4(void);
 uint32_t cpu_in32(uint16_t port);
 void cpu_out32(uint16_t port, uint32_t value);
+void cpu_out8(uint16_t port, uint8_t value);
 void enter_kernel(uint64_t cr3, uint64_t stack_top, const struct bootinfo *info, uint64_t entry)
     __attribute__((noreturn));
 

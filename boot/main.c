@@ -10,6 +10,8 @@
 #define STACK_SIZE       (64u << 10)
 #define CONFIG_ADDRESS   0xcf8u
 #define CONFIG_DATA      0xcfcu
+#define PIT_COMMAND      0x43u
+#define PIT_CHANNEL0_OFF 0x30u /* mode 0, which waits for a count */
 #define TRAMPOLINE_LIMIT 0x9ffffu /* below the EBDA's and video memory's usual place */
 
 EFI_HANDLE loader_image;
@@ -54,6 +56,13 @@ static void config_write(uint32_t address, uint32_t value)
     cpu_out32(CONFIG_DATA, value);
 }
 
+/* Intel 8254 data sheet, "Programming the 8254". What firmware lets tick has nobody to tick for,
+ * and does harm in QEMU with -icount: docs/backends.md. */
+static void stop_firmware_timer(void)
+{
+    cpu_out8(PIT_COMMAND, PIT_CHANNEL0_OFF);
+}
+
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
 {
     static const struct pci_config ports = {config_read, config_write};
@@ -82,6 +91,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
         info->vm_count == 1 ? "" : "s");
     memory_leave_boot_services(info);
     /* Firmware's drivers, its USB keyboard's among them, have come to their end. */
+    stop_firmware_timer();
     info->bus_masters_stopped = pci_stop_bus_masters(&ports);
     enter_kernel(cr3, (uint64_t)(uintptr_t)(stack + STACK_SIZE), info, entry);
 }

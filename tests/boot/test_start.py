@@ -2,7 +2,9 @@
 """Start-up on several CPU models: able ones run a guest, others are refused, the reason named."""
 
 import re
+import time
 
+import choice
 from lib.report import ROOT
 from lib.room import on, seconds
 
@@ -11,6 +13,12 @@ MANIFEST = """version: 1
 vms:
   - {name: hello, kind: flat, cpus: 1, memory: 16M, kernel: hello.bin}
 """
+NEIGHBOUR = """version: 1
+vms:
+  - {name: neighbour, kind: flat, cpus: 1, memory: 16M, kernel: neighbour.bin,
+     cmdline: ticks=1000000}
+"""
+NEIGHBOUR_FILE = {"neighbour.bin": ROOT / "build/guests/neighbour.bin"}
 
 
 def runs_on(room, model, **settings):
@@ -120,3 +128,26 @@ def test_no_npt(room):
 def test_neither_vendor(room):
     missing = r"AMD-V missing: CPUID leaf 80000001h ECX bit 2"
     refused_on(room, "max,-svm", r"in place of VT-x", missing)
+
+
+@on("svm")
+@seconds(120)
+def test_firmware_timer(room):
+    """QEMU traces each edge of the PIT: it ticks for firmware, and then no more."""
+    trace = room.folder / "trace"
+
+    def launcher(machine):
+        return choice.COMMANDS[room.emu](machine) + ["-trace", "pic_set_irq", "-D", str(trace)]
+
+    def edges():
+        return len(re.findall(r"pic_set_irq master 1 irq 0 level 1\b", trace.read_text()))
+
+    machine = room.boot(NEIGHBOUR, NEIGHBOUR_FILE, launcher=launcher)
+    machine.expect("neighbour", r"^tick \d+, memory as it was", 60)
+    ticked = edges()
+    assert ticked > 0
+    end = time.monotonic() + 1  # 18 edges of a PIT as a BIOS sets it up
+    while time.monotonic() < end:
+        machine.pump(0.1)
+    assert edges() <= ticked + 1  # the one it was about to raise
+    machine.expect("neighbour", r"^tick \d+, memory as it was", 20)
