@@ -73,6 +73,3 @@ void mce_handle(const struct trap_frame *frame)
         panic_frame(frame, "machine check, MCG_STATUS %#lx", status);
     x86_wrmsr(MSR_IA32_MCG_STATUS, 0);
 }
-
-static const struct panic_hook panic_banks = { .name = "machine checks", .print = mce_report };
-SET_ADD(panic_hook, panic_banks);

@@ -13,6 +13,7 @@
 #include "kernel/lapic.h"
 #include "kernel/log.h"
 #include "kernel/log_ring.h"
+#include "kernel/mce.h"
 #include "kernel/option.h"
 #include "kernel/reset.h"
 #include "kernel/smp.h"
@@ -28,6 +29,7 @@
 char panic_message[PANIC_MESSAGE_MAX];
 static volatile uint32_t panic_cpu = NOBODY;
 static volatile uint32_t panic_stopped;
+static volatile uint32_t panic_turn = NOBODY; /* which stopped CPU tells its machine checks */
 
 static _Noreturn void panic_halt(void)
 {
@@ -39,10 +41,28 @@ static _Noreturn void panic_halt(void)
 
 void panic_stop_if_other(void)
 {
-    if (panic_cpu == NOBODY || panic_cpu == this_cpu()->index)
+    uint32_t cpu = this_cpu()->index;
+
+    if (panic_cpu == NOBODY || panic_cpu == cpu)
         return;
     __atomic_fetch_add(&panic_stopped, 1, __ATOMIC_RELEASE);
+    while (panic_turn != cpu)
+        x86_pause();
+    mce_report();
+    panic_turn = NOBODY;
     panic_halt();
+}
+
+/* A machine check can come to all CPUs at once, and the banks of each tell another part of it. */
+static void panic_ask_others(void)
+{
+    for (uint32_t cpu = 0; panic_stopped && cpu < smp_online(); cpu++) {
+        uint64_t end = time_tsc() + time_ns_to_ticks(PANIC_STOP_NS);
+
+        panic_turn = cpu == this_cpu()->index ? NOBODY : cpu;
+        while (panic_turn != NOBODY && time_tsc() < end)
+            x86_pause();
+    }
 }
 
 static void panic_stop_others(void)
@@ -106,6 +126,8 @@ static _Noreturn void panic_end(void)
 {
     SET_FOREACH(hook, panic_hook)
     (*hook)->print();
+    mce_report();
+    panic_ask_others();
     if (option_has("panic=reset")) {
         log_printf("resetting\n");
         reset_machine();

@@ -213,6 +213,16 @@ static inline void vcpu_set(struct vcpu *vcpu, enum vreg reg, uint64_t value)
     backend->set(vcpu, reg, value);
 }
 
+/* For backend->set: RIP and RFLAGS are copies, written back before the next entry. */
+static inline void vcpu_set_copy(struct vcpu *vcpu, enum vreg reg, uint64_t value)
+{
+    uint32_t copy = reg == VREG_RIP ? VCPU_RIP : VCPU_RFLAGS;
+
+    *(reg == VREG_RIP ? &vcpu->rip : &vcpu->rflags) = value;
+    vcpu->valid |= copy;
+    vcpu->dirty |= copy;
+}
+
 /* Queues an exception of the guest's own doing; merges into #DF or a triple fault by the rules
  * of SDM 3A, "Interrupt 8--Double Fault Exception". */
 void vcpu_inject_exception(struct vcpu *vcpu, uint8_t vector);

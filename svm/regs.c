@@ -144,19 +144,8 @@ void svm_set(struct vcpu *v, enum vreg reg, uint64_t value)
 {
     switch (reg) {
     case VREG_RIP:
-        v->rip = value;
-        v->valid |= VCPU_RIP;
-        v->dirty |= VCPU_RIP;
-        break;
     case VREG_RFLAGS:
-        v->rflags = value;
-        v->valid |= VCPU_RFLAGS;
-        v->dirty |= VCPU_RFLAGS;
-        break;
-    case VREG_SHADOW:
-        vmcb_of(v)->control.interrupt_shadow = value & SHADOW_INTERRUPT;
-        v->valid &= ~(uint32_t)VCPU_SHADOW;
-        v->dirty &= ~(uint32_t)VCPU_SHADOW;
+        vcpu_set_copy(v, reg, value);
         break;
     case VREG_CR0:
         set_cr0(v, value);

@@ -115,14 +115,8 @@ void vmx_set(struct vcpu *v, enum vreg reg, uint64_t value)
 {
     switch (reg) {
     case VREG_RIP:
-        v->rip = value;
-        v->valid |= VCPU_RIP;
-        v->dirty |= VCPU_RIP;
-        break;
     case VREG_RFLAGS:
-        v->rflags = value;
-        v->valid |= VCPU_RFLAGS;
-        v->dirty |= VCPU_RFLAGS;
+        vcpu_set_copy(v, reg, value);
         break;
     case VREG_CR2:
         x86_write_cr2(value);

@@ -106,9 +106,11 @@ def test_nmi(room):
 @on("svm")
 @seconds(120)
 def test_machine_check(room):
-    """An uncorrected error is the end, and named."""
+    """An uncorrected error is the end; it comes to all CPUs, and whichever ends it, each tells
+    what it has found."""
     machine, monitor = boot_with_monitor(room, NEIGHBOUR)
     monitor.say("mce -b 0 9 0xbe00000000000000 0x5 0x1234000 0")
-    said(machine, r"machine check now: CPU \d bank 9 status 0xbe00000000000000 address 0x1234000")
     said(machine, r"PANIC on CPU \d: machine check, MCG_STATUS 0x5")
+    said(machine, r"machine check now: CPU 0 bank 9 status 0xbe00000000000000 address 0x1234000")
+    said(machine, r"machine check now: CPU 1 bank 1 status 0xa000000000000000 address 0")
     said(machine, "halted; the log stays in memory until power is switched off")

@@ -51,8 +51,7 @@ void panic_frame(const struct trap_frame *frame, const char *format, ...)
     (void)frame;
     (void)format;
     handling = false; /* the other CPUs stand still, and the log takes no lock any more */
-    SET_FOREACH(hook, panic_hook)
-        (*hook)->print();
+    mce_report();
     longjmp(panicked, 1);
 }
 
