@@ -17,6 +17,8 @@ OPS = {
     "self_ipi": (420, 320, 2462),
     "hlt_timer": (500, 350, 6423),
     "tsc_deadline": (260, 180, 793),
+    "hlt_timer_all": (None, None, None),
+    "tsc_deadline_all": (None, None, None),
     "ept_4k": (380, 280, 2780),
     "ept_2m": (None, None, None),
 }

@@ -11,7 +11,7 @@ import choice
 import emulator
 
 OPS = ("cpuid vmcall rdmsr wrmsr out in mmio_read mmio_write self_ipi hlt_timer tsc_deadline "
-       "ept_4k ept_2m").split()  # fmt: skip
+       "hlt_timer_all tsc_deadline_all ept_4k ept_2m").split()  # fmt: skip
 LOG = "[    2.000000] Mullion: 1 of 1 CPUs\ndebian: mark 1: 8000 ticks, 70 exits\n"
 FIGURES = "figure create_to_first_instruction 800\nfigure tsc_hz 1000\nfigure free_pages 50000\n"
 COSTS = "".join(f"cost {name} 6 0\n" for name in ("cpuid", "out", "mmio_read"))
