@@ -7,6 +7,8 @@
 #ifndef KERNEL_PAGE_H
 #define KERNEL_PAGE_H
 
+#include <string.h>
+
 #include "kernel/types.h"
 
 #define PAGE_ORDER_4K 0u
@@ -82,6 +84,12 @@ static inline void *page_zalloc(void)
 {
     hpa_t hpa = page_alloc(PAGE_ORDER_4K);
     return hpa == PAGE_NONE ? NULL : page_ptr(hpa);
+}
+/* 4 KiB << order with all bits set, for a map in which each means an exit; NULL: not enough. */
+static inline void *page_alloc_ones(unsigned order)
+{
+    hpa_t hpa = page_alloc(order);
+    return hpa == PAGE_NONE ? NULL : memset(page_ptr(hpa), 0xff, PAGE_SIZE << order);
 }
 static inline void page_zfree(void *page)
 {

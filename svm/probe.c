@@ -20,6 +20,7 @@ struct svm_caps svm_caps;
 #define SVM_PAUSE_FILTER BIT(10)
 #define SVM_PAUSE_THRESHOLD BIT(12)
 #define ASIDS_MIN 2u /* the host's and one more */
+#define IOPM_ORDER 2u /* a page is left over */
 
 static int probe_presence(void)
 {
@@ -74,7 +75,10 @@ int svm_probe(void)
         .pause_threshold = r.edx & SVM_PAUSE_THRESHOLD,
         .pages_1g = edx & CPUID_80000001_EDX_PAGE1GB,
         .features = probe_features(edx),
+        .iopm = page_alloc_ones(IOPM_ORDER),
     };
+    if (!svm_caps.iopm)
+        return -ENOMEM;
     log_printf("svm: AMD-V with nested paging, %u ASIDs%s%s%s\n", svm_caps.asids,
                svm_caps.next_rip ? ", next RIP" : "",
                svm_caps.decode_assists ? ", decode assists" : "",

@@ -35,8 +35,8 @@ int svm_vcpu_init(struct vcpu *v)
     v->backend = x;
     c = &x->vmcb->control;
     svm_controls_write(c);
-    c->iopm_base = page_hpa(svm_vm_of(v->vm)->iopm);
-    c->msrpm_base = page_hpa(svm_vm_of(v->vm)->msrpm);
+    c->iopm_base = page_hpa(svm_caps.iopm);
+    c->msrpm_base = page_hpa(v->vm->backend);
     c->nested_cr3 = v->vm->nested.root;
     c->tsc_offset = v->vm->tsc_offset;
     svm_vcpu_reset(v);

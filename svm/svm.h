@@ -20,6 +20,7 @@ struct svm_caps {
     bool pause_threshold;
     bool pages_1g;
     uint32_t features;     /* mask of enum vfeature */
+    void *iopm;            /* of all VMs: the I/O permissions map */
 };
 extern struct svm_caps svm_caps;
 
@@ -39,12 +40,6 @@ struct svm_cpu {
     struct vmcb host;     /* VMSAVE and VMLOAD of our FS, GS, TR, LDTR and syscall MSRs */
     uint32_t next_asid;
     uint64_t generation;  /* of ASIDs: each is given once in a generation */
-};
-
-#define SVM_VM_ORDER 3u
-struct svm_vm {
-    uint8_t iopm[IOPM_SIZE];   /* I/O permissions map */
-    uint8_t msrpm[MSRPM_SIZE]; /* MSR permissions map */
 };
 
 struct svm_vcpu {
@@ -74,11 +69,6 @@ static inline struct vmcb *vmcb_of(struct vcpu *v)
     return svm_of(v)->vmcb;
 }
 
-static inline struct svm_vm *svm_vm_of(struct vm *vm)
-{
-    return vm->backend;
-}
-
 /* svm/enter.S: into the guest and back, with the global interrupt flag set again. */
 void svm_enter(struct vcpu *vcpu, hpa_t vmcb, hpa_t host);
 
@@ -88,6 +78,7 @@ int svm_cpu_on(struct cpu *cpu);
 /* Writes intercepts and other controls that never change (svm/ctls.c). */
 void svm_controls_write(struct vmcb_control *control);
 
+/* Its backend part is the MSR permissions map. */
 int svm_vm_init(struct vm *vm);
 void svm_vm_fini(struct vm *vm);
 void svm_intercept_msr(struct vm *vm, uint32_t msr, unsigned how);

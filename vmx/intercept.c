@@ -5,14 +5,12 @@
  * Source: SDM 3C, "I/O-Bitmap Addresses", "MSR-Bitmap Address".
  */
 #include <errno.h>
-#include <string.h>
 
 #include "kernel/log.h"
 #include "kernel/page.h"
 #include "vmx/ept.h"
 #include "vmx/vmx.h"
 
-#define IO_BITMAP_ORDER 1u /* two pages */
 #define MSR_HIGH_FIRST 0xc0000000u
 #define MSR_RANGE 0x2000u
 /* Byte offsets in the MSR bitmap */
@@ -21,33 +19,15 @@ enum msr_bitmap_part { READ_LOW = 0, READ_HIGH = 1024, WRITE_LOW = 2048, WRITE_H
 int vmx_vm_init(struct vm *vm)
 {
     struct vmx_vm *x = vm_alloc(vm, sizeof(*x));
-    hpa_t io;
 
     if (!x)
         return -ENOMEM;
-    io = page_alloc(IO_BITMAP_ORDER);
-    if (io == PAGE_NONE)
-        return -ENOMEM;
-    x->msr_bitmap = page_zalloc();
-    if (!x->msr_bitmap) {
-        page_free(io, IO_BITMAP_ORDER);
-        return -ENOMEM;
-    }
-    if (vm->apicv && !(x->apicv_msr_bitmap = page_zalloc())) {
-        page_zfree(x->msr_bitmap);
-        page_free(io, IO_BITMAP_ORDER);
-        return -ENOMEM;
-    }
-    x->io_bitmap = page_ptr(io);
-    memset(x->io_bitmap, 0xff, PAGE_SIZE << IO_BITMAP_ORDER);
-    memset(x->msr_bitmap, 0xff, PAGE_SIZE);
-    if (x->apicv_msr_bitmap) {
-        memset(x->apicv_msr_bitmap, 0xff, PAGE_SIZE);
-        vmx_apicv_open_msrs(x->apicv_msr_bitmap);
-    }
     x->eptp = ept_pointer(&vm->nested);
     vm->backend = x;
-    return 0;
+    x->msr_bitmap = page_alloc_ones(PAGE_ORDER_4K);
+    if (vm->apicv && (x->apicv_msr_bitmap = page_alloc_ones(PAGE_ORDER_4K)))
+        vmx_apicv_open_msrs(x->apicv_msr_bitmap);
+    return x->msr_bitmap && (x->apicv_msr_bitmap || !vm->apicv) ? 0 : -ENOMEM;
 }
 
 void vmx_vm_fini(struct vm *vm)
@@ -56,10 +36,8 @@ void vmx_vm_fini(struct vm *vm)
 
     if (!x)
         return;
-    page_free(page_hpa(x->io_bitmap), IO_BITMAP_ORDER);
     page_zfree(x->msr_bitmap);
-    if (x->apicv_msr_bitmap)
-        page_zfree(x->apicv_msr_bitmap);
+    page_zfree(x->apicv_msr_bitmap);
     vm->backend = NULL;
 }
 

@@ -17,6 +17,7 @@ struct vmx_caps vmx_caps;
 
 #define VMX_BASIC_REVISION 0x7fffffffull
 #define VMX_MISC_TIMER_SHIFT 0x1full
+#define IO_BITMAP_ORDER 1u /* two pages */
 
 struct ept_need {
     uint64_t bit;
@@ -93,6 +94,9 @@ int vmx_probe(void)
         caps->ept_vpid = x86_rdmsr(MSR_IA32_VMX_EPT_VPID_CAP);
     if (err || (err = probe_ept(caps->ept_vpid)))
         return err;
+    caps->io_bitmap = page_alloc_ones(IO_BITMAP_ORDER);
+    if (!caps->io_bitmap)
+        return -ENOMEM;
     probe_vpid(caps);
     caps->revision = (uint32_t)(x86_rdmsr(MSR_IA32_VMX_BASIC) & VMX_BASIC_REVISION);
     caps->timer_shift = (unsigned)(x86_rdmsr(MSR_IA32_VMX_MISC) & VMX_MISC_TIMER_SHIFT);

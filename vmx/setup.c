@@ -38,7 +38,7 @@ static void write_controls(struct vcpu *v)
     const struct vmx_caps *caps = &vmx_caps;
     const struct vmx_vm *vm = vmx_vm_of(v->vm);
     const struct vmx_vcpu *x = vmx_of(v);
-    hpa_t io = page_hpa(vm->io_bitmap);
+    hpa_t io = page_hpa(caps->io_bitmap);
     const struct field_value rows[] = {
         { VMCS_PIN_CONTROLS, caps->pin },
         { VMCS_PROC_CONTROLS, x->proc },

@@ -20,6 +20,7 @@ struct vmx_caps {
     bool timer_saved;        /* its value survives exits by itself */
     uint32_t pin, proc, proc2, exit, entry; /* controls as they will be written */
     uint32_t proc2_optional; /* secondary controls that may be set beyond these */
+    void *io_bitmap;         /* of all VMs: two pages, ports 0-0x7fff and 0x8000-0xffff */
 };
 extern struct vmx_caps vmx_caps;
 
@@ -38,7 +39,6 @@ struct vmx_cpu {
 };
 
 struct vmx_vm {
-    void *io_bitmap;  /* two pages, ports 0-0x7fff and 0x8000-0xffff */
     void *msr_bitmap; /* one page */
     void *apicv_msr_bitmap; /* while APIC virtualisation is on; NULL: never */
     uint64_t eptp;

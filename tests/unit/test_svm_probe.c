@@ -115,10 +115,11 @@ static void switched_on(void **state)
 /* As found on the boot CPU, but not on this one: EFER.SVME would raise #GP. */
 static void locked_off_on_another_cpu(void **state)
 {
-    uint64_t before = page_get_stats().free_pages;
+    uint64_t before;
 
     (void)state;
     assert_int_equal(backend->probe(), 0);
+    before = page_get_stats().free_pages;
     *fake_svm_msr(MSR_AMD_VM_CR) = VM_CR_SVMDIS;
     assert_int_equal(backend->cpu_on(this_cpu()), -ENOTSUP);
     assert_said("switched off: VM_CR (MSR C0010114h) bit 4");

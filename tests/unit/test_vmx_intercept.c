@@ -6,6 +6,7 @@
  * tests/unit/fake_vmx.c
  * tests/unit/host_stubs.c */
 /* flags: -Wl,--wrap=log_printf */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -99,7 +100,7 @@ static void memory_comes_back(void **state)
     before = page_get_stats().free_pages;
     fake_vmx.vm.backend = NULL;
     assert_int_equal(vmx_vm_init(&fake_vmx.vm), 0);
-    assert_int_equal(page_get_stats().free_pages, before - 4); /* three, and the fake's vm_alloc */
+    assert_int_equal(page_get_stats().free_pages, before - 2); /* the fake's vm_alloc, too */
     vmx_vm_fini(&fake_vmx.vm);
     assert_int_equal(page_get_stats().free_pages, before - 1);
     vmx_vm_fini(&vm); /* one that was never initialised */
@@ -107,12 +108,20 @@ static void memory_comes_back(void **state)
 
 static void memory_runs_out(void **state)
 {
-    hpa_t page;
+    hpa_t pages[] = { page_alloc(PAGE_ORDER_4K), page_alloc(PAGE_ORDER_4K) };
 
     (void)state;
-    while ((page = page_alloc(PAGE_ORDER_4K)) != PAGE_NONE)
+    while (page_alloc(PAGE_ORDER_4K) != PAGE_NONE)
         ;
-    assert_int_not_equal(vmx_vm_init(&fake_vmx.vm), 0);
+    fake_vmx.vm.backend = NULL;
+    assert_int_equal(vmx_vm_init(&fake_vmx.vm), -ENOMEM);
+    vmx_vm_fini(&fake_vmx.vm);
+    page_free(pages[0], PAGE_ORDER_4K); /* for the fake's vm_alloc, and one of two bitmaps */
+    page_free(pages[1], PAGE_ORDER_4K);
+    fake_vmx.vm.apicv = true;
+    assert_int_equal(vmx_vm_init(&fake_vmx.vm), -ENOMEM);
+    vmx_vm_fini(&fake_vmx.vm);
+    assert_int_equal(page_get_stats().free_pages, 1);
 }
 
 int main(void)
