@@ -10,7 +10,6 @@
 #include "kernel/apicv.h"
 #include "kernel/vm.h"
 
-#define HALVES (2 * APICV_WORDS)
 #define HALF_STRIDE 0x10u /* 32 bits of IRR, ISR or TMR every 16 bytes */
 
 static uint32_t *page_half(struct vlapic *apic, unsigned base, unsigned half)

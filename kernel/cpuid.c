@@ -25,17 +25,13 @@ struct row {
 };
 
 #define ROWS_MAX 48u
-#define HYPERVISOR_ROWS ((uint32_t)ARRAY_SIZE(rules))
-#define NO_LEAF 0xffffffffu /* in no range that CPUID has */
 struct cpuid_table {
     const struct cpuid_regs *plain[BASIC_LEAVES]; /* one answer, always the same; NULL: others */
-    uint8_t basic[BASIC_LEAVES]; /* row number + 1 of the leaf's first row */
-    uint8_t extended[EXTENDED_LEAVES];
     uint32_t count;
     struct row rows[ROWS_MAX];
 };
 _Static_assert(sizeof(struct cpuid_table) <= PAGE_SIZE, "one page");
-_Static_assert(ARRAY_SIZE(rules) + 5 <= ROWS_MAX, "rows");
+_Static_assert(ARRAY_SIZE(rules) + 4 <= ROWS_MAX, "rows");
 
 #define OSXSAVE_BIT CPUID_1_ECX_OSXSAVE
 #define SMT_LEVEL_TYPE (1u << 8)
@@ -164,17 +160,11 @@ static struct cpuid_regs host_under_mask(const struct rule *rule)
 static void add_row(struct cpuid_table *t, uint32_t leaf, uint32_t subleaf, struct cpuid_regs r)
 {
     uint32_t n = t->count++;
-    uint8_t *first = leaf < BASIC_LEAVES ? &t->basic[leaf]
-                     : leaf - CPUID_EXT_MAX < EXTENDED_LEAVES ? &t->extended[leaf - CPUID_EXT_MAX]
-                                                             : NULL;
 
     t->rows[n] = (struct row){ leaf, subleaf, r,
                                leaf == CPUID_FEATURES || (leaf == CPUID_XSTATE && subleaf < 2) ||
                                    (leaf == CPUID_TOPOLOGY && subleaf == ANY_SUBLEAF) };
-    if (first && !*first)
-        *first = (uint8_t)(n + 1);
-    if (leaf < BASIC_LEAVES && subleaf == ANY_SUBLEAF && !t->rows[n].live &&
-        t->basic[leaf] == n + 1)
+    if (leaf < BASIC_LEAVES && subleaf == ANY_SUBLEAF && !t->rows[n].live)
         t->plain[leaf] = &t->rows[n].regs;
 }
 
@@ -194,7 +184,15 @@ static void add_hypervisor_leaves(struct cpuid_table *t, const struct vm *vm)
             (struct cpuid_regs){ MULLION_CPUID_FEATURES, 0x6c6c754d, 0x4d6e6f69, 0x696c6c75 });
     add_row(t, MULLION_CPUID_FEATURES, ANY_SUBLEAF,
             (struct cpuid_regs){ MULLION_ABI_VERSION, MULLION_FEATURE_EXIT_COUNTS | ours, 0, 0 });
-    add_row(t, NO_LEAF, ANY_SUBLEAF, (struct cpuid_regs){ 0 });
+}
+
+static struct row *find(struct cpuid_table *t, uint32_t leaf, uint32_t subleaf)
+{
+    for (struct row *row = t->rows; row < &t->rows[t->count]; row++) {
+        if (row->leaf == leaf && (row->subleaf == ANY_SUBLEAF || row->subleaf == subleaf))
+            return row;
+    }
+    return NULL;
 }
 
 int cpuid_init(struct vcpu *v)
@@ -208,36 +206,12 @@ int cpuid_init(struct vcpu *v)
         special(v, &rules[i], &r);
         add_row(t, rules[i].leaf, rules[i].subleaf, r);
     }
-    t->rows[t->basic[0] - 1].regs.eax = MAX_BASIC;
-    t->rows[t->basic[6] - 1].regs.eax = LEAF6_EAX;
-    t->rows[t->extended[0] - 1].regs.eax = MAX_EXTENDED;
+    find(t, 0, 0)->regs.eax = MAX_BASIC;
+    find(t, 6, 0)->regs.eax = LEAF6_EAX;
+    find(t, CPUID_EXT_MAX, 0)->regs.eax = MAX_EXTENDED;
     add_hypervisor_leaves(t, v->vm);
     v->cpuid = t;
     return 0;
-}
-
-/* The leaf's first row, or NULL. Hypervisor leaves stand behind all others. */
-static const struct row *first_row(const struct cpuid_table *t, uint32_t leaf)
-{
-    uint32_t n = leaf < BASIC_LEAVES                     ? t->basic[leaf]
-                 : leaf - CPUID_EXT_MAX < EXTENDED_LEAVES ? t->extended[leaf - CPUID_EXT_MAX]
-                                                          : HYPERVISOR_ROWS + 1;
-
-    return n ? &t->rows[n - 1] : NULL;
-}
-
-/* The table ends with a row that fits no leaf. */
-static const struct row *find(const struct cpuid_table *t, uint32_t leaf, uint32_t subleaf)
-{
-    const struct row *row = first_row(t, leaf);
-
-    if (!row)
-        return NULL;
-    for (; row->leaf != NO_LEAF; row++) {
-        if (row->leaf == leaf && (row->subleaf == ANY_SUBLEAF || row->subleaf == subleaf))
-            return row;
-    }
-    return NULL;
 }
 
 /* Bits that follow the guest's CR4 and XCR0, which are in the processor now. */

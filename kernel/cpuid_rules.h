@@ -14,7 +14,6 @@
 #define MAX_BASIC 0x16u
 #define MAX_EXTENDED 0x80000008u
 #define BASIC_LEAVES (MAX_BASIC + 1)
-#define EXTENDED_LEAVES (MAX_EXTENDED - 0x80000000u + 1)
 
 /* In: SSE to AVX-512, AES, RDRAND, XSAVE, x2APIC, TSC deadline. Out: MONITOR (we do not sleep in
  * guests), DTES, VMX, SMX, thermal monitoring, PDCM, DCA. */

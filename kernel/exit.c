@@ -8,20 +8,18 @@
 #include "kernel/vcpu.h"
 #include "kernel/x86.h"
 
-static const struct exit_handler *handlers[EXIT_KINDS];
 exit_handle_fn exit_handlers[EXIT_KINDS];
 
 void exit_init(void)
 {
     SET_FOREACH(p, exit_handler) {
         const struct exit_handler *h = *p;
-        if (h->kind >= EXIT_KINDS || handlers[h->kind])
+        if (h->kind >= EXIT_KINDS || exit_handlers[h->kind])
             panic("exit kind %s has two handlers", h->name);
-        handlers[h->kind] = h;
         exit_handlers[h->kind] = h->handle;
     }
     for (unsigned kind = 0; kind < EXIT_KINDS; kind++) {
-        if (!handlers[kind])
+        if (!exit_handlers[kind])
             panic("exit kind %u has no handler", kind);
     }
 }

@@ -9,6 +9,7 @@
 #include "kernel/msr.h"
 #include "kernel/vcpu.h"
 #include "kernel/vm.h"
+#include "kernel/x86.h"
 
 int msr_read_misc_enable(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
@@ -39,16 +40,11 @@ int msr_read_pat(struct vcpu *v, uint32_t msr, uint64_t *value)
     return 0;
 }
 
-#define PAT_DEFINED 0xf3u /* types 0, 1, 4 to 7 (SDM 3A, "IA32_PAT MSR") */
-
 int msr_write_pat(struct vcpu *v, uint32_t msr, uint64_t value)
 {
     (void)msr;
-    for (unsigned i = 0; i < 8; i++) {
-        uint64_t type = value >> (8 * i) & 0xff;
-        if (type > 7 || !(PAT_DEFINED >> type & 1))
-            return -EINVAL;
-    }
+    if (!x86_pat_defined(value))
+        return -EINVAL;
     vcpu_set(v, VREG_PAT, value);
     return 0;
 }

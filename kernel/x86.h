@@ -179,6 +179,12 @@ static inline bool x86_is_amd(void)
     return vendor == CPUID_VENDOR_EBX_AMD || vendor == CPUID_VENDOR_EBX_HYGON;
 }
 
+/* May IA32_PAT hold this? Types 2, 3 and all above 7 are reserved (SDM 3A, "IA32_PAT MSR"). */
+static inline bool x86_pat_defined(uint64_t pat)
+{
+    return !(pat & 0xf8f8f8f8f8f8f8f8) && !(pat >> 1 & ~(pat >> 2) & 0x0101010101010101);
+}
+
 X86_DEFINE_REG(cr0, "cr0")
 X86_DEFINE_REG(cr2, "cr2")
 X86_DEFINE_REG(cr3, "cr3")

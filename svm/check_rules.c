@@ -151,12 +151,6 @@ static void check_event(struct svm_check *c, const struct vmcb *vmcb)
          { "event", event }, SAVE(efer), SAVE(cs.attributes));
 }
 
-/* Types 2, 3 and all above 7 are reserved. */
-static bool pat_defined(uint64_t pat)
-{
-    return !(pat & 0xf8f8f8f8f8f8f8f8) && !(pat >> 1 & ~(pat >> 2) & 0x0101010101010101);
-}
-
 void svm_check_rules(struct svm_check *c, const struct vmcb *vmcb)
 {
     bool nested = vmcb->control.nested_control & NESTED_PAGING;
@@ -173,5 +167,6 @@ void svm_check_rules(struct svm_check *c, const struct vmcb *vmcb)
     c->section = "Nested Paging and VMRUN/#VMEXIT";
     RULE(!nested || physical(vmcb->control.nested_cr3),
          "the nested CR3 is within the physical-address width", CONTROL(nested_cr3));
-    RULE(!nested || pat_defined(vmcb->save.g_pat), "each type in G_PAT is defined", SAVE(g_pat));
+    RULE(!nested || x86_pat_defined(vmcb->save.g_pat), "each type in G_PAT is defined",
+         SAVE(g_pat));
 }

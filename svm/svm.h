@@ -120,5 +120,4 @@ void svm_block_nmis(struct vcpu *vcpu, bool on);
 /* The host's timer for this vCPU's deadline, and for an NMI that waits. */
 void svm_arm(struct vcpu *vcpu);
 
-
 #endif

@@ -200,7 +200,6 @@ enum event_type {
 /* Exit codes (APM 2, Appendix C) */
 #define VMEXIT_CR_READ(n) (0x000u + (n))
 #define VMEXIT_CR_WRITE(n) (0x010u + (n))
-#define VMEXIT_DR_WRITE(n) (0x030u + (n))
 #define VMEXIT_EXCP(vector) (0x040u + (vector))
 enum vmexit_code {
     VMEXIT_INTR = 0x60, VMEXIT_NMI, VMEXIT_SMI, VMEXIT_INIT, VMEXIT_VINTR, VMEXIT_CR0_SEL_WRITE,
@@ -234,11 +233,8 @@ _Static_assert(VMEXIT_CPUID == 0x72 && VMEXIT_SHUTDOWN == 0x7f && VMEXIT_XSETBV 
 #define CR_INFO_MOV BIT(63)
 
 /* EXITINFO1 of VMEXIT_NPF (APM 2, 15.25.6 "Nested versus Guest Page Faults") */
-#define NPF_PRESENT BIT(0)
 #define NPF_WRITE BIT(1)
-#define NPF_USER BIT(2)
 #define NPF_FETCH BIT(4)
-#define NPF_FINAL BIT(32)     /* while translating the final guest-physical address */
 #define NPF_PAGE_WALK BIT(33) /* while reading the guest's page tables */
 
 #endif

@@ -60,16 +60,6 @@ bool check_msr_area(enum vmcs_field count, enum vmcs_field address)
            (vmcs_read(address) % 16 == 0 && check_physical(vmcs_read(address)));
 }
 
-bool check_pat(uint64_t pat)
-{
-    for (unsigned shift = 0; shift < 64; shift += 8) {
-        uint64_t type = pat >> shift & 0xff;
-        if (type > MEM_TYPE_UC_MINUS || type == 2 || type == 3)
-            return false;
-    }
-    return true;
-}
-
 bool check_efer(uint64_t efer)
 {
     return !(efer & ~(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE));

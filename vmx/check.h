@@ -60,7 +60,6 @@ bool check_canonical(uint64_t address);
 bool check_physical(uint64_t address);      /* nothing above the physical-address width */
 bool check_physical_page(uint64_t address); /* and a page's start */
 bool check_msr_area(enum vmcs_field count, enum vmcs_field address);
-bool check_pat(uint64_t pat);
 bool check_efer(uint64_t efer); /* reserved bits only */
 /* Against a pair of IA32_VMX_CRn_FIXED MSRs; controls against their capability MSR. */
 bool check_fixed(uint64_t value, uint64_t fixed0, uint64_t fixed1);

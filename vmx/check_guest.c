@@ -51,7 +51,7 @@ void check_guest(struct check *c)
          "bits 63:32 of DR7 are 0", VMCS_GUEST_DR7);
     RULE(c, check_canonical(F(GUEST_SYSENTER_ESP)) && check_canonical(F(GUEST_SYSENTER_EIP)),
          "SYSENTER addresses are canonical", VMCS_GUEST_SYSENTER_ESP, VMCS_GUEST_SYSENTER_EIP);
-    RULE(c, IMPLIES(entry & ENTRYC_LOAD_PAT, check_pat(F(GUEST_PAT))),
+    RULE(c, IMPLIES(entry & ENTRYC_LOAD_PAT, x86_pat_defined(F(GUEST_PAT))),
          "each type in the PAT is defined", VMCS_GUEST_PAT);
     check_efer_rules(c, cr0 & CR0_PG);
 }

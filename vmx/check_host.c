@@ -17,7 +17,7 @@ void check_host(struct check *c)
          VMCS_HOST_CR3);
     RULE(c, check_canonical(F(HOST_SYSENTER_ESP)) && check_canonical(F(HOST_SYSENTER_EIP)),
          "host SYSENTER addresses are canonical", VMCS_HOST_SYSENTER_ESP, VMCS_HOST_SYSENTER_EIP);
-    RULE(c, IMPLIES(exit & EXITC_LOAD_PAT, check_pat(F(HOST_PAT))),
+    RULE(c, IMPLIES(exit & EXITC_LOAD_PAT, x86_pat_defined(F(HOST_PAT))),
          "each type in the host PAT is defined", VMCS_HOST_PAT);
     RULE(c, IMPLIES(exit & EXITC_LOAD_EFER, check_efer(F(HOST_EFER))),
          "reserved bits of the host EFER are 0", VMCS_HOST_EFER);

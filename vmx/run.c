@@ -96,7 +96,7 @@ static const uint8_t intr_types[] = {
     [VEVENT_ICEBP] = INTR_TYPE_PRIVILEGED_EXCEPTION,
 };
 
-void vmx_inject(struct vcpu *v)
+static void vmx_inject(struct vcpu *v)
 {
     const struct vevent *event = &v->event;
     uint64_t info = event->vector | (uint64_t)intr_types[event->type] << INTR_TYPE_SHIFT |
@@ -125,12 +125,12 @@ uint64_t vmx_shadow(struct vcpu *v)
     return v->shadow;
 }
 
-bool vmx_interruptible(struct vcpu *v)
+static bool vmx_interruptible(struct vcpu *v)
 {
     return (vmx_get(v, VREG_RFLAGS) & RFLAGS_IF) && !(vmx_shadow(v) & VCPU_SHADOW_MASK);
 }
 
-bool vmx_nmi_ready(struct vcpu *v)
+static bool vmx_nmi_ready(struct vcpu *v)
 {
     return !(vmx_shadow(v) & (BLOCKING_NMI | BLOCKING_STI | BLOCKING_MOV_SS));
 }
@@ -146,14 +146,14 @@ static void set_proc(struct vcpu *v, uint64_t mask, uint64_t value)
     vmcs_write(VMCS_PROC_CONTROLS, proc);
 }
 
-void vmx_window(struct vcpu *v, unsigned windows)
+static void vmx_window(struct vcpu *v, unsigned windows)
 {
     set_proc(v, PROC_IRQ_WINDOW | PROC_NMI_WINDOW,
              (windows & VWINDOW_IRQ ? PROC_IRQ_WINDOW : 0) |
                  (windows & VWINDOW_NMI ? PROC_NMI_WINDOW : 0));
 }
 
-void vmx_intercept_idle(struct vcpu *v, bool on)
+static void vmx_intercept_idle(struct vcpu *v, bool on)
 {
     struct vmx_vcpu *x = vmx_of(v);
     uint32_t loop = vmx_caps.proc2_optional & (uint32_t)PROC2_PAUSE_LOOP;
@@ -165,7 +165,7 @@ void vmx_intercept_idle(struct vcpu *v, bool on)
     vmcs_write(VMCS_PROC_CONTROLS2, x->proc2);
 }
 
-void vmx_intercept_exception(struct vcpu *v, uint8_t vector, bool on)
+static void vmx_intercept_exception(struct vcpu *v, uint8_t vector, bool on)
 {
     uint64_t bitmap = vmcs_read(VMCS_EXCEPTION_BITMAP) & ~BIT(vector);
 
@@ -173,20 +173,20 @@ void vmx_intercept_exception(struct vcpu *v, uint8_t vector, bool on)
     vmcs_write(VMCS_EXCEPTION_BITMAP, bitmap | (on ? BIT(vector) : 0) | VMX_EXCEPTIONS);
 }
 
-void vmx_wake(struct vcpu *v)
+static void vmx_wake(struct vcpu *v)
 {
     (void)v;
     if (vmcs_read(VMCS_GUEST_ACTIVITY) == ACTIVITY_HLT)
         vmcs_write(VMCS_GUEST_ACTIVITY, ACTIVITY_ACTIVE);
 }
 
-void vmx_set_timer(struct vcpu *v, uint64_t tsc)
+static void vmx_set_timer(struct vcpu *v, uint64_t tsc)
 {
     vmx_of(v)->timer_tsc = tsc;
     v->timer_limit = 0;
 }
 
-void vmx_flush(struct vm *vm)
+static void vmx_flush(struct vm *vm)
 {
     if (!vmx_invept(INVEPT_SINGLE, vmx_vm_of(vm)->eptp))
         vmx_refused("INVEPT", vmx_vm_of(vm)->eptp);

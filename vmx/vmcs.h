@@ -85,8 +85,6 @@ enum vmcs_field {
 #define PROC_HLT BIT(7)
 #define PROC_MWAIT BIT(10)
 #define PROC_RDPMC BIT(11)
-#define PROC_CR3_LOAD BIT(15)
-#define PROC_CR3_STORE BIT(16)
 #define PROC_CR8_LOAD BIT(19)
 #define PROC_CR8_STORE BIT(20)
 #define PROC_TPR_SHADOW BIT(21)
@@ -109,9 +107,7 @@ enum vmcs_field {
 #define PROC2_INTERRUPT_DELIVERY BIT(9)
 #define PROC2_PAUSE_LOOP BIT(10)
 #define PROC2_INVPCID BIT(12)
-#define PROC2_VMFUNC BIT(13)
 #define PROC2_XSAVES BIT(20)
-#define PROC2_USER_WAIT BIT(26)
 #define PROC2_BUS_LOCK BIT(30)
 #define PROC2_NOTIFY BIT(31)
 

@@ -97,7 +97,6 @@ void vmx_bitmap_msr(void *bitmap, uint32_t msr, unsigned how);
 /* vmx/apicv.c: lets pass what APIC virtualisation answers. */
 void vmx_apicv_open_msrs(void *bitmap);
 extern const struct apicv_ops vmx_apicv;
-void vmx_flush(struct vm *vm);
 void vmx_flush_linear(struct vcpu *vcpu);
 
 int vmx_vcpu_init(struct vcpu *vcpu);
@@ -120,15 +119,6 @@ void vmx_code(struct vcpu *vcpu, struct vcode *out);
 const char *vmx_field_name(uint64_t field);
 void vmx_get_segment(struct vcpu *vcpu, enum vseg seg, struct vsegment *out);
 void vmx_set_segment(struct vcpu *vcpu, enum vseg seg, const struct vsegment *in);
-
-void vmx_inject(struct vcpu *vcpu);
-bool vmx_interruptible(struct vcpu *vcpu);
-bool vmx_nmi_ready(struct vcpu *vcpu);
-void vmx_window(struct vcpu *vcpu, unsigned windows);
-void vmx_intercept_idle(struct vcpu *vcpu, bool on);
-void vmx_intercept_exception(struct vcpu *vcpu, uint8_t vector, bool on);
-void vmx_wake(struct vcpu *vcpu);
-void vmx_set_timer(struct vcpu *vcpu, uint64_t tsc);
 
 const char *vmx_exit_name(unsigned code);
 bool vmx_exit_enabled(unsigned code);

@@ -77,33 +77,20 @@ static inline void vmcs_write(enum vmcs_field field, uint64_t value)
         return !failed;                                                                            \
     }
 
-static inline bool vmx_invept(enum invept_type type, uint64_t eptp)
-{
-    struct {
-        uint64_t eptp, reserved;
-    } descriptor = { eptp, 0 };
-    bool failed;
-
-    __asm__ volatile("invept %1, %2"
-                     : "=@ccbe"(failed)
-                     : "m"(descriptor), "r"((uint64_t)type)
-                     : "memory");
-    return !failed;
-}
-
-static inline bool vmx_invvpid(enum invvpid_type type, uint16_t vpid)
-{
-    struct {
-        uint64_t vpid, address;
-    } descriptor = { vpid, 0 };
-    bool failed;
-
-    __asm__ volatile("invvpid %1, %2"
-                     : "=@ccbe"(failed)
-                     : "m"(descriptor), "r"((uint64_t)type)
-                     : "memory");
-    return !failed;
-}
+/* Of the descriptor only the first half counts: EPTP or VPID. */
+#define VMX_INVALIDATE_INSN(name)                                                                  \
+    static inline bool vmx_##name(enum name##_type type, uint64_t of)                              \
+    {                                                                                              \
+        const uint64_t descriptor[2] = { of, 0 };                                                  \
+        bool failed;                                                                               \
+        __asm__ volatile(#name " %1, %2"                                                           \
+                         : "=@ccbe"(failed)                                                        \
+                         : "m"(descriptor), "r"((uint64_t)type)                                    \
+                         : "memory");                                                              \
+        return !failed;                                                                            \
+    }
+VMX_INVALIDATE_INSN(invept)
+VMX_INVALIDATE_INSN(invvpid)
 
 #endif
 

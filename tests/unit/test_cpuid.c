@@ -16,6 +16,16 @@
 #include "kernel/policy.h"
 #include "tests/unit/fake_backend.h"
 
+/* Of processors: Mullion itself has no use for them. */
+#define CPUID_1_ECX_DTES64 (1u << 2)
+#define CPUID_1_ECX_MONITOR (1u << 3)
+#define CPUID_1_ECX_PDCM (1u << 15)
+#define CPUID_1_ECX_SMX (1u << 6)
+#define CPUID_7_EBX_MPX (1u << 14)
+#define CPUID_7_ECX_BUS_LOCK_DETECT (1u << 24)
+#define CPUID_7_ECX_WAITPKG (1u << 5)
+#define CPUID_80000007_EDX_INVARIANT_TSC (1u << 8)
+
 #define ALL 0xffffffffu
 #define HOST_MAX 0x1fu
 #define XSAVE_SIZE 832u

@@ -16,6 +16,9 @@
 #include "kernel/pvclock.h"
 #include "tests/unit/fake_backend.h"
 
+/* Of processors: Mullion itself has no use for them. */
+#define CR4_SMXE X86_BIT(14)
+
 #define ROOT 0x5020ull /* of PAE tables: 32-byte aligned */
 
 static struct vcpu *const v = &fake.vcpus[0];

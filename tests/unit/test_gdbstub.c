@@ -9,6 +9,9 @@
 /* flags: -Dvsniprintf=vsnprintf */
 #include "tests/unit/gdb_case.h"
 
+/* Of processors: Mullion itself has no use for them. */
+#define RFLAGS_NT X86_BIT(14)
+
 static struct vcpu *const v = &fake.vcpus[0];
 
 static void framing(void **state)

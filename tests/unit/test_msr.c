@@ -16,6 +16,22 @@
 #include "kernel/pvclock.h"
 #include "tests/unit/fake_backend.h"
 
+/* Of processors: Mullion itself has no use for them. */
+#define MISC_ENABLE_LIMIT_CPUID X86_BIT(22)
+#define MISC_ENABLE_XD_DISABLE X86_BIT(34)
+#define MSR_AMD_TSC_RATIO 0xc0000104
+#define MSR_IA32_APERF 0xe8
+#define MSR_IA32_BIOS_UPDT_TRIG 0x79
+#define MSR_IA32_MPERF 0xe7
+#define MSR_IA32_PERFEVTSEL0 0x186
+#define MSR_IA32_PERF_GLOBAL_CTRL 0x38f
+#define MSR_IA32_PMC0 0xc1
+#define MSR_IA32_SMRR_PHYSBASE 0x1f2
+#define MSR_IA32_SYSENTER_ESP 0x175
+#define MSR_IA32_THERM_STATUS 0x19c
+#define MSR_IA32_TSX_CTRL 0x122
+#define MSR_PLATFORM_INFO 0xce
+
 #define ADDRESSES ((1ull << FAKE_PHYSICAL_BITS) - 1)
 
 static struct vcpu *const v = &fake.vcpus[0];

@@ -7,6 +7,12 @@
 /* flags: -Wl,--wrap=log_printf */
 #include "tests/unit/svm_case.h"
 
+/* Of processors: Mullion itself has no use for them. */
+#define NPF_FINAL BIT(32)     /* while translating the final guest-physical address */
+#define NPF_PRESENT BIT(0)
+#define NPF_USER BIT(2)
+#define VMEXIT_DR_WRITE(n) (0x030u + (n))
+
 #define INSN(code, kind) { VMEXIT_##code, #code, EXIT_##kind, CASE_LENGTH }
 #define OTHER(code, kind) { VMEXIT_##code, #code, EXIT_##kind, 0 }
 #define OPCODES_MAX 3u

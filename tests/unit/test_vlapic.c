@@ -14,6 +14,9 @@
 #include "boot/machine.h"
 #include "tests/unit/fake_platform.h"
 
+/* Of processors: Mullion itself has no use for them. */
+#define MSR_IA32_X2APIC_SELF_IPI 0x83f
+
 #define MMIO(reg) (MACHINE_LAPIC_BASE + (reg))
 #define MSR(reg) (MSR_IA32_X2APIC_BASE + ((reg) >> 4))
 #define BASE_XAPIC (MACHINE_LAPIC_BASE | APIC_BASE_EN)

@@ -18,6 +18,12 @@
 #include "tests/unit/fake_vmx.h"
 #include "vmx/ept.h"
 
+/* Of processors: Mullion itself has no use for them. */
+#define PROC2_USER_WAIT BIT(26)
+#define PROC2_VMFUNC BIT(13)
+#define PROC_CR3_LOAD BIT(15)
+#define PROC_CR3_STORE BIT(16)
+
 #define PIN_MSRS MSR_IA32_VMX_PINBASED_CTLS, MSR_IA32_VMX_TRUE_PINBASED_CTLS
 #define PROC_MSRS MSR_IA32_VMX_PROCBASED_CTLS, MSR_IA32_VMX_TRUE_PROCBASED_CTLS
 #define PROC2_MSRS MSR_IA32_VMX_PROCBASED_CTLS2, 0
@@ -270,7 +276,7 @@ static void enter_with_timer(struct vcpu *v, uint64_t tsc)
 {
     struct vmexit exit;
 
-    vmx_set_timer(v, tsc);
+    backend->set_timer(v, tsc);
     vmx_run(v, &exit);
 }
 

@@ -33,7 +33,7 @@ static void interrupted_events_come_again(void **state)
         assert_event(v, rows[i].type, rows[i].info & 0xff, rows[i].info & INTR_ERROR_CODE);
         assert_int_equal(v->event.length, rows[i].length);
         /* injecting it writes the same words again */
-        vmx_inject(v);
+        backend->inject(v);
         assert_int_equal(get(VMCS_ENTRY_INTR_INFO), rows[i].info);
         if (rows[i].length)
             assert_int_equal(get(VMCS_ENTRY_INSN_LENGTH), 3);
@@ -79,20 +79,20 @@ static void windows_and_readiness(void **state)
     (void)state;
     put(VMCS_GUEST_RFLAGS, RFLAGS_FIXED1 | RFLAGS_IF);
     exit_with(VMX_EXIT_EXTERNAL_INTERRUPT, 0);
-    assert_true(vmx_interruptible(v) && vmx_nmi_ready(v));
+    assert_true(backend->interruptible(v) && backend->nmi_ready(v));
     put(VMCS_GUEST_INTERRUPTIBILITY, BLOCKING_MOV_SS);
     exit_with(VMX_EXIT_EXTERNAL_INTERRUPT, 0);
-    assert_false(vmx_interruptible(v) || vmx_nmi_ready(v));
+    assert_false(backend->interruptible(v) || backend->nmi_ready(v));
     put(VMCS_GUEST_INTERRUPTIBILITY, BLOCKING_NMI);
     exit_with(VMX_EXIT_EXTERNAL_INTERRUPT, 0);
-    assert_true(vmx_interruptible(v) && !vmx_nmi_ready(v));
+    assert_true(backend->interruptible(v) && !backend->nmi_ready(v));
     put(VMCS_GUEST_RFLAGS, RFLAGS_FIXED1);
     put(VMCS_GUEST_INTERRUPTIBILITY, 0);
     exit_with(VMX_EXIT_EXTERNAL_INTERRUPT, 0);
-    assert_true(!vmx_interruptible(v) && vmx_nmi_ready(v));
-    vmx_window(v, VWINDOW_IRQ | VWINDOW_NMI);
+    assert_true(!backend->interruptible(v) && backend->nmi_ready(v));
+    backend->window(v, VWINDOW_IRQ | VWINDOW_NMI);
     assert_int_equal(get(VMCS_PROC_CONTROLS), proc | PROC_IRQ_WINDOW | PROC_NMI_WINDOW);
-    vmx_window(v, 0);
+    backend->window(v, 0);
     assert_int_equal(get(VMCS_PROC_CONTROLS), proc);
 }
 
