@@ -25,7 +25,7 @@ enum vreg {
     VREG_FS_BASE, VREG_GS_BASE,
     VREG_PENDING_DEBUG, /* pending debug exceptions */
     VREG_PDPTE0, VREG_PDPTE1, VREG_PDPTE2, VREG_PDPTE3, /* PAE paging; elsewhere without effect */
-    VREG_SHADOW, /* interruptibility, only read; that makes vcpu->shadow valid */
+    VREG_SHADOW, /* interruptibility; reading it makes vcpu->shadow valid */
     VREG_CS_ACCESS, /* access rights of CS; read only */
     VREG_CPL, /* current privilege level; read only */
     VREG_COUNT

@@ -36,10 +36,8 @@ uint64_t exit_wrap(struct vcpu *v, uint64_t rip)
  * the trap behind. */
 void exit_settle(struct vcpu *v)
 {
-    if (v->shadow & VCPU_SHADOW_MASK) {
-        v->shadow &= ~(uint64_t)VCPU_SHADOW_MASK;
-        v->dirty |= VCPU_SHADOW;
-    }
+    if (v->shadow & VCPU_SHADOW_MASK)
+        vcpu_end_shadow(v);
     if (v->rflags & RFLAGS_RF) {
         v->rflags &= ~(uint64_t)RFLAGS_RF;
         v->dirty |= VCPU_RFLAGS;

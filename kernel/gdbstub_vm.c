@@ -85,10 +85,7 @@ static void begin_step(struct vcpu *v)
     if (v->state == VCPU_HALTED)
         v->state = VCPU_RUNNABLE;
     backend->wake(v);
-    if (vcpu_get(v, VREG_SHADOW) & VCPU_SHADOW_MASK) {
-        v->shadow &= ~VCPU_SHADOW_MASK; /* together with TF it needs a pending #DB */
-        v->dirty |= VCPU_SHADOW;
-    }
+    vcpu_end_shadow(v); /* together with TF it needs a pending #DB */
     vcpu_set(v, VREG_RFLAGS, rflags | RFLAGS_TF);
     vcpu_request(v, VCPU_REQ_IRQ); /* closes the windows */
 }

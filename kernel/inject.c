@@ -65,9 +65,12 @@ void vcpu_inject_error(struct vcpu *v, uint8_t vector, uint32_t error_code)
 
 void vcpu_inject_debug(struct vcpu *v, uint64_t dr6)
 {
-    /* what MOV SS had held back comes with it, and must not come again */
+    /* What MOV SS had held back comes with it, and must not come again. No shadow outlives the
+     * delivery, and an entry with one and TF would be refused while no #DB is pending (SDM 3C,
+     * "Checks on Guest Non-Register State"). */
     dr6 |= backend->get(v, VREG_PENDING_DEBUG) & DR6_CAUSES;
     backend->set(v, VREG_PENDING_DEBUG, 0);
+    vcpu_end_shadow(v);
     /* B0-B3 are cleared first (SDM 3B, "Debug Status Register"); DR7.GD is off in the handler. */
     dr6 |= backend->get(v, VREG_DR6) & ~(uint64_t)(DR6_B0 | DR6_B1 | DR6_B2 | DR6_B3);
     backend->set(v, VREG_DR6, dr6);

@@ -3,7 +3,8 @@
  * Speculation barriers as a table (root mode): what is done when a CPU changes from one VM to
  * another, and on which machines; and an erratum that a guest can stop the machine with. Source:
  * SDM 4, IA32_ARCH_CAPABILITIES, IA32_PRED_CMD, IA32_FLUSH_CMD; Intel, "Microarchitectural Data
- * Sampling", "Machine Check Error Avoidance on Page Size Change".
+ * Sampling", "Processor MMIO Stale Data Vulnerabilities", "Register File Data Sampling", "Machine
+ * Check Error Avoidance on Page Size Change".
  */
 #include "kernel/mitigate.h"
 
@@ -45,9 +46,11 @@ static void l1d_flush(void)
     x86_wrmsr(MSR_IA32_FLUSH_CMD, FLUSH_CMD_L1D);
 }
 
+/* Some without MDS have TAA, MMIO Stale Data or RFDS: wherever it clears something. */
 static bool verw_needed(uint32_t edx7, uint64_t capabilities)
 {
-    return (edx7 & CPUID_7_EDX_MD_CLEAR) && !(capabilities & ARCH_CAP_MDS_NO);
+    return (edx7 & CPUID_7_EDX_MD_CLEAR) ||
+           (capabilities & (ARCH_CAP_FB_CLEAR | ARCH_CAP_RFDS_CLEAR));
 }
 
 static void verw(void)
@@ -58,7 +61,7 @@ static void verw(void)
 static const struct barrier barriers[] = {
     { "IBPB (branch predictions)", ibpb_needed, ibpb },
     { "L1D flush (L1TF)", l1d_needed, l1d_flush },
-    { "VERW (MDS)", verw_needed, verw },
+    { "VERW (MDS and the like)", verw_needed, verw },
 };
 static bool chosen[ARRAY_SIZE(barriers)];
 

@@ -91,13 +91,14 @@ static void take_init(struct vcpu *v)
 
 static void take_sipi(struct vcpu *v)
 {
+    uint32_t vector = __atomic_load_n(&v->sipi_vector, __ATOMIC_RELAXED); /* a sibling's word */
     struct vsegment cs;
 
     if (v->state != VCPU_WAIT_SIPI)
         return;
     backend->get_segment(v, VSEG_CS, &cs);
-    cs.selector = (uint16_t)(v->sipi_vector << 8);
-    cs.base = (uint64_t)v->sipi_vector << 12;
+    cs.selector = (uint16_t)(vector << 8);
+    cs.base = (uint64_t)vector << 12;
     backend->set_segment(v, VSEG_CS, &cs);
     backend->set(v, VREG_RIP, 0);
     v->state = VCPU_RUNNABLE;

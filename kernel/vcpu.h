@@ -223,6 +223,15 @@ static inline void vcpu_set_copy(struct vcpu *vcpu, enum vreg reg, uint64_t valu
     vcpu->dirty |= copy;
 }
 
+/* STI or MOV SS holds nothing back any more. */
+static inline void vcpu_end_shadow(struct vcpu *vcpu)
+{
+    if (!(vcpu_get(vcpu, VREG_SHADOW) & VCPU_SHADOW_MASK))
+        return;
+    vcpu->shadow &= ~(uint64_t)VCPU_SHADOW_MASK;
+    vcpu->dirty |= VCPU_SHADOW;
+}
+
 /* Queues an exception of the guest's own doing; merges into #DF or a triple fault by the rules
  * of SDM 3A, "Interrupt 8--Double Fault Exception". */
 void vcpu_inject_exception(struct vcpu *vcpu, uint8_t vector);

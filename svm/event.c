@@ -87,11 +87,12 @@ void svm_requeue_interrupted_event(struct vcpu *v)
     };
 }
 
-/* An interrupt in place of the instruction that is stepped would push our TF. */
+/* An interrupt in place of the instruction that is stepped would push our TF. That is asked before
+ * the copies are read: once both are valid nobody asks here any more (kernel/vcpu.c). */
 bool svm_interruptible(struct vcpu *v)
 {
-    return (svm_get(v, VREG_RFLAGS) & RFLAGS_IF) && !svm_get(v, VREG_SHADOW) &&
-           !svm_of(v)->stepping;
+    return !svm_of(v)->stepping && (svm_get(v, VREG_RFLAGS) & RFLAGS_IF) &&
+           !svm_get(v, VREG_SHADOW);
 }
 
 /* The intercept of IRET comes before the instruction runs; until then it is still blocked. */

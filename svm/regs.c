@@ -147,6 +147,11 @@ void svm_set(struct vcpu *v, enum vreg reg, uint64_t value)
     case VREG_RFLAGS:
         vcpu_set_copy(v, reg, value);
         break;
+    case VREG_SHADOW:
+        vmcb_of(v)->control.interrupt_shadow = value & SHADOW_INTERRUPT;
+        v->valid &= ~(uint32_t)VCPU_SHADOW;
+        v->dirty &= ~(uint32_t)VCPU_SHADOW;
+        break;
     case VREG_CR0:
         set_cr0(v, value);
         break;

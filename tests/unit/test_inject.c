@@ -96,6 +96,21 @@ static void debug_status(void **state)
     assert_int_equal(fake.regs[VREG_DR7], DR7_INIT | 1);
 }
 
+/* Its delivery ends a shadow: that of STI, behind which single steps trap, or one that MOV SS has
+ * let pass. */
+static void debug_ends_a_shadow(void **state)
+{
+    for (uint64_t shadow = 1; shadow <= 2; shadow++) {
+        setup(state);
+        fake.regs[VREG_SHADOW] = shadow | 8; /* NMIs stay blocked */
+        fake_begin(false);
+        vcpu_inject_debug(v, DR6_BS);
+        assert_exception(VECTOR_DB, -1);
+        fake_write_back();
+        assert_int_equal(fake.regs[VREG_SHADOW], 8);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -103,6 +118,7 @@ int main(void)
         cmocka_unit_test_setup(combinations, setup),
         cmocka_unit_test_setup(interrupts_are_benign, setup),
         cmocka_unit_test_setup(debug_status, setup),
+        cmocka_unit_test_setup(debug_ends_a_shadow, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,7 +19,7 @@ static struct cpu cpus[4];
 static struct vcpu vcpus[2];
 static struct vm vms[2] = { { .name = "one" }, { .name = "two" } };
 static uint32_t leaves, thread_bits, level_type, vendor_ebx, sizes_ebx, barriers;
-static uint32_t signature, edx7;
+static uint32_t signature, edx7, verws;
 static uint64_t capabilities;
 static const char *option = "";
 static char logged[400];
@@ -137,6 +137,40 @@ static void barrier_on_amd(void **state)
     vendor_ebx = 0;
 }
 
+void x86_test_verw(void)
+{
+    verws++;
+}
+
+/* Not MDS alone: SDM 4, IA32_ARCH_CAPABILITIES, FB_CLEAR and RFDS_CLEAR. */
+static void verw_where_it_clears(void **state)
+{
+    static const struct {
+        uint32_t edx7;
+        uint64_t capabilities;
+        bool runs;
+    } rows[] = {
+        { 0, 0, false },
+        { CPUID_7_EDX_MD_CLEAR, 0, true },
+        { CPUID_7_EDX_MD_CLEAR | CPUID_7_EDX_ARCH_CAPABILITIES, BIT(5) /* MDS_NO */, true },
+        { CPUID_7_EDX_ARCH_CAPABILITIES, BIT(5), false },
+        { CPUID_7_EDX_ARCH_CAPABILITIES, ARCH_CAP_FB_CLEAR, true },
+        { CPUID_7_EDX_ARCH_CAPABILITIES, ARCH_CAP_RFDS_CLEAR, true },
+    };
+
+    (void)state;
+    leaves = CPUID_EXT_FEATURES;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        edx7 = rows[i].edx7;
+        capabilities = rows[i].capabilities;
+        verws = 0;
+        mitigate_init();
+        mitigate_switch(1, 2);
+        assert_int_equal(verws, rows[i].runs);
+    }
+    edx7 = 0;
+}
+
 /* Signatures: SDM 2A, CPUID, leaf 01H EAX. */
 static void multihit_by_the_processor(void **state)
 {
@@ -194,6 +228,7 @@ int main(void)
         cmocka_unit_test(threads_of_a_core),
         cmocka_unit_test(no_threads),
         cmocka_unit_test(barrier_on_amd),
+        cmocka_unit_test(verw_where_it_clears),
         cmocka_unit_test(multihit_by_the_processor),
         cmocka_unit_test(multihit_by_option),
     };

@@ -207,7 +207,7 @@ static void promises(void **state)
     capabilities = ~0ull;
     look();
     assert_true(reads(MSR_IA32_ARCH_CAPABILITIES, &value));
-    assert_true(value & ARCH_CAP_RDCL_NO && value & ARCH_CAP_MDS_NO);
+    assert_true(value & ARCH_CAP_RDCL_NO && value & ARCH_CAP_FB_CLEAR);
     /* TSX_CTRL, MCU_CONTROL, MISC_PACKAGE_CTLS, ENERGY_FILTERING_CTL, DOITM, FB_CLEAR_CTRL,
      * XAPIC_DISABLE_STATUS, OVERCLOCKING_STATUS, GDS_CTRL: registers that guests don't have */
     assert_int_equal(value & (BIT(7) | BIT(9) | BIT(10) | BIT(11) | BIT(12) | BIT(18) | BIT(21) |

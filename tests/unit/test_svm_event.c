@@ -221,7 +221,10 @@ static void nmi_window_behind_iret(void **state)
         setup(state);
         save()->rflags = RFLAGS_FIXED1 | RFLAGS_IF;
         step_iret();
+        v->valid = VCPU_RFLAGS;
         assert_false(svm_interruptible(v)); /* an interrupt would push our TF */
+        assert_false(v->valid & VCPU_SHADOW); /* the next look comes here as well */
+        v->valid = 0;
         assert_int_equal(save()->dr6, DR6_INIT);
         save()->rflags = flags; /* by IRET */
         save()->rip = 0x1000;

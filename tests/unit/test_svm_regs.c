@@ -75,7 +75,7 @@ static void copies(void **state)
     assert_int_equal(save()->rip, 1);
 }
 
-/* An instruction that was emulated ends the shadow. */
+/* An instruction that was emulated ends the shadow; what is set after that, holds. */
 static void shadow(void **state)
 {
     (void)state;
@@ -84,6 +84,12 @@ static void shadow(void **state)
     v->shadow = 0;
     v->dirty |= VCPU_SHADOW;
     assert_int_equal(svm_get(v, VREG_SHADOW), 0);
+    svm_set(v, VREG_SHADOW, SHADOW_INTERRUPT);
+    assert_int_equal(svm_get(v, VREG_SHADOW), SHADOW_INTERRUPT);
+    svm_write_back(v);
+    assert_int_equal(control()->interrupt_shadow, SHADOW_INTERRUPT);
+    v->shadow = 0;
+    v->dirty |= VCPU_SHADOW;
     svm_put(v);
     assert_int_equal(control()->interrupt_shadow, 0);
     assert_int_equal(v->valid, 0);

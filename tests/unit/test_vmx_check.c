@@ -4,7 +4,7 @@
 /* sources: vmx/check.c vmx/check_controls.c vmx/check_entry.c vmx/check_host.c vmx/check_guest.c
  * vmx/check_segments.c vmx/check_state.c vmx/regs.c vmx/ctls.c vmx/probe.c vmx/setup.c vmx/run.c
  * vmx/decode.c vmx/intercept.c vmx/apicv.c vmx/ept.c kernel/page.c kernel/vcpu_reset.c
- * tests/unit/fake_vmx.c
+ * kernel/inject.c tests/unit/fake_vmx.c
  * tests/unit/host_stubs.c */
 /* flags: -Wl,--wrap=log_printf -Wl,--wrap=check_rule */
 #include <setjmp.h>
@@ -201,6 +201,29 @@ static void exceptions_from_rules(void **state)
     }
 }
 
+void vm_fail(struct vm *vm, struct vcpu *v, const char *format, ...)
+{
+    (void)vm;
+    (void)v;
+    fail_msg("%s", format);
+}
+
+/* A single step over STI ends in its shadow; the #DB that is intercepted there goes back. */
+static void a_step_over_sti(void **state)
+{
+    struct vcpu *v = &fake_vmx.vcpu;
+
+    (void)state;
+    build(PROTECTED);
+    put(VMCS_GUEST_RFLAGS, RFLAGS_FIXED1 | RFLAGS_IF | RFLAGS_TF);
+    put(VMCS_GUEST_INTERRUPTIBILITY, BLOCKING_STI);
+    v->valid = v->dirty = 0;
+    vcpu_inject_debug(v, DR6_BS);
+    vmx_write_back(v);
+    backend->inject(v);
+    assert_null(strstr(explain(VMX_EXIT_ENTRY_GUEST_STATE), "broken: "));
+}
+
 /* The fake fails the test when a field is read that this CPU does not have. */
 static void plain_cpu_has_fewer_fields(void **state)
 {
@@ -247,6 +270,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_states_break_nothing), cmocka_unit_test(rules_find_what_is_broken),
         cmocka_unit_test(values_are_shown),          cmocka_unit_test(exceptions_from_rules),
+        cmocka_unit_test(a_step_over_sti),
         cmocka_unit_test(plain_cpu_has_fewer_fields), cmocka_unit_test(run_explains),
     };
 

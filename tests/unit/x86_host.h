@@ -13,6 +13,7 @@ __attribute__((weak)) uint64_t x86_test_read_reg(const char *name);
 __attribute__((weak)) void x86_test_write_reg(const char *name, uint64_t value);
 __attribute__((weak)) uint64_t x86_test_in(uint16_t port, unsigned bits);
 __attribute__((weak)) void x86_test_out(uint16_t port, unsigned bits, uint64_t value);
+__attribute__((weak)) void x86_test_verw(void);
 
 static inline struct cpuid_regs x86_cpuid(uint32_t leaf, uint32_t subleaf)
 {
@@ -79,6 +80,8 @@ static inline void x86_lidt(const struct x86_table_reg *reg)
 static inline void x86_verw(uint16_t selector)
 {
     (void)selector;
+    if (x86_test_verw)
+        x86_test_verw();
 }
 
 #endif

@@ -58,6 +58,8 @@ exceptions_hypercall:
         step    movq %rax, %cr3
         step    rdtsc
         step    clts
+        step    sti             # the #DB comes in its shadow
+        cli
         step    hlt             # interrupts are off: only the #DB ends it
         pushfq
         andl    $~RFLAGS_TF, (%rsp)
