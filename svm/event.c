@@ -140,7 +140,7 @@ bool svm_stepped(struct vcpu *v, uint8_t vector)
     struct svm_vcpu *x = svm_of(v);
     uint64_t *dr6 = &vmcb_of(v)->save.dr6, found = vector == VECTOR_DB ? *dr6 ^ DR6_INIT : 0;
 
-    if (!x->stepping)
+    if (!x->stepping || vector == VECTOR_MC) /* the machine's, wherever the guest is */
         return false;
     if (!(found & DR6_BS)) /* IRET has not loaded the guest's own TF */
         svm_set(v, VREG_RFLAGS, svm_get(v, VREG_RFLAGS) & ~(uint64_t)RFLAGS_TF);

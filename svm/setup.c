@@ -12,8 +12,8 @@ void svm_vcpu_reset(struct vcpu *v)
     struct svm_vcpu *x = svm_of(v);
 
     x->vmcb->control.event_inject = 0;
-    x->vmcb->control.interrupt_shadow = 0;
     x->vmcb->save.dbgctl = 0;
+    svm_set(v, VREG_SHADOW, 0);
     svm_block_nmis(v, false);
     vcpu_reset_registers(v);
 }
@@ -40,7 +40,8 @@ int svm_vcpu_init(struct vcpu *v)
     c->nested_cr3 = v->vm->nested.root;
     c->tsc_offset = v->vm->tsc_offset;
     svm_vcpu_reset(v);
-    v->valid = v->dirty = 0;
+    svm_write_back(v);
+    v->valid = 0;
     return 0;
 }
 

@@ -60,10 +60,10 @@ static void fill_exception(struct vcpu *v, struct vmexit *exit)
         exit->error_code = (uint32_t)vmcs_read(VMCS_EXIT_INTR_ERROR);
     if (exit->vector == VECTOR_DB)
         exit->debug_status = vmcs_read(VMCS_EXIT_QUALIFICATION);
-    if (exit->event >= VEVENT_SOFT_INTERRUPT) /* INT1, INT3: RIP is theirs */
-        exit->length = (uint8_t)vmcs_read(VMCS_EXIT_INSN_LENGTH);
     if ((info & INTR_NMI_UNBLOCKING) && exit->vector != VECTOR_DF && !v->event.type)
         set_nmi_blocking(true);
+    if (exit->event >= VEVENT_SOFT_INTERRUPT) /* INT1, INT3: RIP is theirs */
+        vmx_decode_instruction(v, exit, exit->word);
 }
 
 static void fill_interrupt(struct vcpu *v, struct vmexit *exit)

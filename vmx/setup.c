@@ -113,6 +113,7 @@ static void write_host_state(const struct vcpu *v)
 
 void vmx_vcpu_reset(struct vcpu *v)
 {
+    v->valid = v->dirty = 0;
     vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, 0);
     vmcs_write(VMCS_GUEST_ACTIVITY, ACTIVITY_ACTIVE);
     vmcs_write(VMCS_GUEST_DEBUGCTL, 0);

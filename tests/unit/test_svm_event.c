@@ -278,6 +278,17 @@ static void iret_that_faults(void **state)
     }
 }
 
+/* A machine check has nothing to do with it: the IRET is still to come. */
+static void machine_check_before_iret(void **state)
+{
+    (void)state;
+    step_iret();
+    exit_with(VMEXIT_EXCP(VECTOR_MC), 0);
+    assert_int_equal(last.vector, VECTOR_MC);
+    assert_false(svm_nmi_ready(v));
+    assert_true(svm_get(v, VREG_RFLAGS) & RFLAGS_TF);
+}
+
 /* In a shadow, or while the guest steps itself: when the host's timer has made it exit. */
 static void nmi_that_waits_otherwise(void **state)
 {
@@ -349,6 +360,7 @@ int main(void)
         cmocka_unit_test_setup(nmi_window_behind_iret, setup),
         cmocka_unit_test_setup(breakpoint_behind_iret, setup),
         cmocka_unit_test_setup(iret_that_faults, setup),
+        cmocka_unit_test_setup(machine_check_before_iret, setup),
         cmocka_unit_test_setup(nmi_that_waits_otherwise, setup),
         cmocka_unit_test_setup(reset_unblocks, setup),
     };

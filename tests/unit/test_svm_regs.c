@@ -248,6 +248,16 @@ static void code(void **state)
     assert_int_equal(out.cs_access, 0x9b); /* L is of no meaning */
 }
 
+/* Before anybody sets them, and without an INIT. */
+static void created(void **state)
+{
+    (void)state;
+    fake_svm_reset();
+    fake_svm_create();
+    assert_int_equal(save()->rip, 0xfff0);
+    assert_int_equal(save()->rflags, RFLAGS_FIXED1);
+}
+
 /* APM 2, "Processor Initialization State"; also where the guest was in the middle of an NMI. */
 static void reset(void **state)
 {
@@ -258,6 +268,8 @@ static void reset(void **state)
     control()->event_inject = EVENT(EVENT_TYPE_INTR, 0x30);
     control()->interrupt_shadow = SHADOW_INTERRUPT;
     save()->rflags = ~0ull;
+    assert_false(svm_nmi_ready(v)); /* has looked at all of it */
+    assert_int_equal(svm_get(v, VREG_SHADOW), 1);
     svm_vcpu_reset(v);
     assert_int_equal(control()->event_inject, 0);
     assert_int_equal(control()->interrupt_shadow, 0);
@@ -286,6 +298,7 @@ int main(void)
         cmocka_unit_test_setup(descriptor_tables, setup),
         cmocka_unit_test_setup(privilege, setup),
         cmocka_unit_test_setup(code, setup),
+        cmocka_unit_test_setup(created, setup),
         cmocka_unit_test_setup(reset, setup),
     };
 

@@ -158,6 +158,12 @@ static void exceptions(void **state)
     exit_with(VMX_EXIT_EXCEPTION_NMI, DR6_BS);
     assert_false(last.has_error_code);
     assert_int_equal(last.debug_status, DR6_BS);
+    put(VMCS_EXIT_INTR_INFO, EVENT(INTR_TYPE_SOFT_EXCEPTION, VECTOR_BP));
+    exit_with(VMX_EXIT_EXCEPTION_NMI, 0);
+    assert_int_equal(last.vector, VECTOR_BP);
+    assert_int_equal(last.event, VEVENT_SOFT_EXCEPTION);
+    assert_int_equal(last.length, CASE_LENGTH);
+    assert_int_equal(v->rip, CASE_RIP); /* for the trace */
     put(VMCS_EXIT_INTR_INFO, EVENT(INTR_TYPE_NMI, VECTOR_NMI));
     exit_with(VMX_EXIT_EXCEPTION_NMI, 0);
     assert_int_equal(last.kind, EXIT_NMI);

@@ -96,6 +96,16 @@ static void windows_and_readiness(void **state)
     assert_int_equal(get(VMCS_PROC_CONTROLS), proc);
 }
 
+static void reset_unblocks(void **state)
+{
+    (void)state;
+    put(VMCS_GUEST_INTERRUPTIBILITY, BLOCKING_NMI);
+    exit_with(VMX_EXIT_CPUID, 0);
+    assert_false(backend->nmi_ready(v));
+    vmx_vcpu_reset(v);
+    assert_true(backend->nmi_ready(v));
+}
+
 static void launch_then_resume(void **state)
 {
     (void)state;
@@ -116,6 +126,7 @@ int main(void)
         cmocka_unit_test_setup(no_event_no_change, setup),
         cmocka_unit_test_setup(nmi_blocking, setup),
         cmocka_unit_test_setup(windows_and_readiness, setup),
+        cmocka_unit_test_setup(reset_unblocks, setup),
         cmocka_unit_test_setup(launch_then_resume, setup),
     };
 

@@ -58,7 +58,7 @@ exceptions_hypercall:
         step    movq %rax, %cr3
         step    rdtsc
         step    clts
-        step    sti             # the #DB comes in its shadow
+        sti                     # a #DB comes in its shadow, but in QEMU
         cli
         step    hlt             # interrupts are off: only the #DB ends it
         pushfq
