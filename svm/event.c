@@ -29,8 +29,7 @@ void svm_block_nmis(struct vcpu *v, bool on)
     x->nmi_blocked = on;
     x->stepping = false;
     x->iret_rip = ~0ull;
-    c->intercept_1 = (c->intercept_1 & ~(uint32_t)INTERCEPT_1_IRET) |
-                     (on ? (uint32_t)INTERCEPT_1_IRET : 0);
+    c->intercept_1 = svm_with_bit(c->intercept_1, INTERCEPT_1_IRET, on);
     c->intercept_exceptions &= ~STEP_FAULTS;
 }
 
@@ -167,12 +166,7 @@ void svm_window(struct vcpu *v, unsigned windows)
     const uint64_t request = VINTR_IRQ | 0xfull << VINTR_PRIORITY_SHIFT | VINTR_IGNORE_TPR;
 
     x->windows = windows;
-    if (windows & VWINDOW_IRQ) {
-        c->vintr |= request;
-        c->intercept_1 |= (uint32_t)INTERCEPT_1_VINTR;
-    } else {
-        c->vintr &= ~request;
-        c->intercept_1 &= ~(uint32_t)INTERCEPT_1_VINTR;
-    }
+    c->vintr = (c->vintr & ~request) | (windows & VWINDOW_IRQ ? request : 0);
+    c->intercept_1 = svm_with_bit(c->intercept_1, INTERCEPT_1_VINTR, windows & VWINDOW_IRQ);
     svm_arm(v);
 }

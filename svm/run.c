@@ -81,17 +81,12 @@ static void svm_set_timer(struct vcpu *v, uint64_t tsc)
     svm_arm(v);
 }
 
-static uint32_t with_bit(uint32_t word, uint64_t bit, bool on)
-{
-    return (uint32_t)((word & ~bit) | (on ? bit : 0));
-}
-
 /* HLT always exits. Without a filter every PAUSE would. */
 static void svm_intercept_idle(struct vcpu *v, bool on)
 {
     uint32_t *intercepts = &vmcb_of(v)->control.intercept_1;
 
-    *intercepts = with_bit(*intercepts, INTERCEPT_1_PAUSE, on && svm_caps.pause_filter);
+    *intercepts = svm_with_bit(*intercepts, INTERCEPT_1_PAUSE, on && svm_caps.pause_filter);
 }
 
 /* For QEMU without KVM INT3 is a software interrupt as INT n is, and its exception not seen. */
@@ -99,9 +94,10 @@ static void svm_intercept_exception(struct vcpu *v, uint8_t vector, bool on)
 {
     struct vmcb_control *c = &vmcb_of(v)->control;
 
-    c->intercept_exceptions = with_bit(c->intercept_exceptions, BIT(vector), on) | SVM_EXCEPTIONS;
+    c->intercept_exceptions = SVM_EXCEPTIONS |
+                              svm_with_bit(c->intercept_exceptions, BIT(vector), on);
     if (vector == VECTOR_BP)
-        c->intercept_1 = with_bit(c->intercept_1, INTERCEPT_1_SWINT, on);
+        c->intercept_1 = svm_with_bit(c->intercept_1, INTERCEPT_1_SWINT, on);
 }
 
 static void svm_wake(struct vcpu *v)

@@ -69,6 +69,11 @@ static inline struct vmcb *vmcb_of(struct vcpu *v)
     return svm_of(v)->vmcb;
 }
 
+static inline uint32_t svm_with_bit(uint32_t word, uint64_t bit, bool on)
+{
+    return (uint32_t)((word & ~bit) | (on ? bit : 0));
+}
+
 /* svm/enter.S: into the guest and back, with the global interrupt flag set again. */
 void svm_enter(struct vcpu *vcpu, hpa_t vmcb, hpa_t host);
 

@@ -43,21 +43,14 @@ struct vmcb_control {
     uint64_t exit_info2;
     uint64_t exit_int_info;         /* EVENT_*; bit 31 clear: the rest may be stale */
     uint64_t nested_control;        /* NESTED_* */
-    uint64_t avic_apic_bar;
-    uint64_t ghcb;
+    uint8_t reserved_098[0x10];     /* AVIC, GHCB */
     uint64_t event_inject;          /* EVENT_* */
     uint64_t nested_cr3;
-    uint64_t virtual_extension;     /* not used */
+    uint64_t reserved_0b8;          /* virtual LBRs, VMLOAD and VMSAVE */
     uint32_t clean;                 /* 0: all of it may have changed */
     uint32_t reserved_0c4;
     uint64_t next_rip;
-    uint8_t bytes_fetched;
-    uint8_t instruction_bytes[15];
-    uint64_t avic_backing_page;
-    uint64_t reserved_0e8;
-    uint64_t avic_logical_table;
-    uint64_t avic_physical_table;
-    uint8_t reserved_100[0x300];
+    uint8_t reserved_0d0[0x330];    /* bytes of the instruction, AVIC */
 };
 
 /* APM 2, Table B-2 "VMCB Layout, State Save Area" */
@@ -95,14 +88,10 @@ VMCB_AT(control.tlb_control, 0x05c);
 VMCB_AT(control.vintr, 0x060);
 VMCB_AT(control.exit_code, 0x070);
 VMCB_AT(control.exit_int_info, 0x088);
-VMCB_AT(control.avic_apic_bar, 0x098);
 VMCB_AT(control.event_inject, 0x0a8);
 VMCB_AT(control.nested_cr3, 0x0b0);
 VMCB_AT(control.clean, 0x0c0);
 VMCB_AT(control.next_rip, 0x0c8);
-VMCB_AT(control.bytes_fetched, 0x0d0);
-VMCB_AT(control.avic_backing_page, 0x0e0);
-VMCB_AT(control.avic_physical_table, 0x0f8);
 VMCB_AT(save, VMCB_SAVE_OFFSET);
 VMCB_AT(save.tr, VMCB_SAVE_OFFSET + 0x090);
 VMCB_AT(save.cpl, VMCB_SAVE_OFFSET + 0x0cb);
