@@ -37,7 +37,8 @@ vms:
 """
 ALIASES = {
     "in": "io", "out": "io", "rdmsr": "msr_read", "wrmsr": "msr_write", "vmcall": "hypercall",
-    "vmmcall": "hypercall", "ept": "memory", "ept_violation": "memory", "mov_cr": "cr",
+    "vmmcall": "hypercall", "ept": "memory", "ept_violation": "memory", "npf": "memory",
+    "msr": "msr_read", "mov_cr": "cr",
     "preemption_timer": "timer", "wbinvd": "cache", "external_interrupt": "interrupt",
 }  # fmt: skip
 BOLD, PLAIN = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
@@ -197,11 +198,13 @@ def show(trace, block):
     verdict = trace["verdict"] or "none seen"
     handler, where = trace["handler"]
     print(f"handler: {handler} in {short(where)}, verdict: {verdict}")
+    if trace["behind"]:
+        print(f"made up by root mode behind {', '.join(trace['behind'])}: its path begins there")
     if not trace["whole"]:
-        print("it came once only, or of root mode's own: its path is shown from the handler on")
+        print(f"the path begins at its handler, without registers: {trace['why']}")
     show_path(trace["nodes"], block)
     show_registers(trace)
-    if trace["after"] is None:
+    if not trace["entered"]:
         print("\nthe vCPU did not go on: its CPU has looked for something else to do")
 
 

@@ -41,6 +41,8 @@ class Vmx:
     """Fields of the VMCS have instructions of their own."""
 
     ENTRIES = (b"\x0f\x01\xc2", b"\x0f\x01\xc3")  # VMLAUNCH, VMRESUME
+    GUEST = "guest_"  # before the names of the guest's registers
+    MAKES_UP = False  # exits that are none of the hardware
 
     @staticmethod
     def exit_point():
@@ -74,6 +76,8 @@ class Svm:
     """The VMCB is a page of memory: accesses are found by the address of the operand."""
 
     ENTRIES = (VMRUN,)
+    GUEST = ""
+    MAKES_UP = True
     page = 0  # where the current one is
 
     @staticmethod

@@ -14,128 +14,15 @@ from pathlib import Path
 import gdb
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from backends import BACKENDS, register  # noqa: E402
+from backends import GPRS, register  # noqa: E402
+from steps import BACKEND, Code, Trace  # noqa: E402
 
-BACKEND = BACKENDS[os.environ["EXPLAIN_BACKEND"]]
-STEPS_MAX = 50000  # of one exit
 EXITS_MAX = 400  # that are looked at until one is of the wanted kind
-REX = range(0x40, 0x50)
 
 
 def pointer(name, type_name):
     """What an argument of a function points to, at its first instruction."""
     return gdb.Value(register(name)).cast(gdb.lookup_type(type_name).pointer())
-
-
-class Code:
-    """What is known about an address of the image, looked up once."""
-
-    known = {}
-
-    def __init__(self, pc):
-        self.bytes = bytes(gdb.selected_inferior().read_memory(pc, 8))
-        self.places = self._places(pc)
-        self.pc, self._text = pc, None
-
-    @classmethod
-    def at(cls, pc):
-        if pc not in cls.known:
-            cls.known[pc] = cls(pc)
-        return cls.known[pc]
-
-    @staticmethod
-    def _places(pc):
-        """[(function, its line)]: the function, and those that the compiler has put into it."""
-        places, block = [], gdb.block_for_pc(pc)
-        while block and not block.is_global and not block.is_static:
-            if block.function and block.function.symtab.filename.endswith(".S"):
-                break
-            if block.function:
-                where = f"{block.function.symtab.filename}:{block.function.line}"
-                places.insert(0, (block.function.name, where))
-            block = block.superblock
-        if not places:
-            sal = gdb.find_pc_line(pc)
-            name = gdb.execute(f"info symbol {pc}", to_string=True).split()[0]
-            places = [(name, f"{sal.symtab.filename}:{sal.line}" if sal.symtab else "?")]
-        return places
-
-    def function(self):
-        return self.places[0]
-
-    def opcode(self):
-        code, rex = self.bytes, 0
-        while code[0] in REX or code[0] in (0x66, 0xF2, 0xF3):
-            rex = code[0] if code[0] in REX else rex
-            code = code[1:]
-        return code, rex
-
-    def flow(self):
-        """+1: a call, -1: a return, 0: neither."""
-        code, _ = self.opcode()
-        if code[0] == 0xE8 or (code[0] == 0xFF and code[1] >> 3 & 7 == 2):
-            return 1
-        return -1 if code[0] in (0xC2, 0xC3) else 0
-
-    def text(self):
-        """As gdb prints the instruction."""
-        if self._text is None:
-            line = gdb.execute(f"x/i {self.pc}", to_string=True)
-            self._text = line.split(":", 1)[1].strip()
-        return self._text
-
-    def enters_guest(self):
-        return self.bytes[:3] in BACKEND.ENTRIES
-
-
-class Trace:
-    """The instructions of one exit, as nodes: one for each function entered."""
-
-    def __init__(self):
-        self.nodes, self.open, self.depth = [], {}, 0
-        self.before, self.seen = None, {"read": {}, "write": {}}
-        self.exit = self.verdict = self.handler = None
-
-    def node(self, depth, name, line):
-        key = (depth, name)
-        if key not in self.open:
-            self.open[key] = len(self.nodes)
-            self.nodes.append({"depth": depth, "function": name, "line": line, "instructions": 0,
-                               "accesses": []})  # fmt: skip
-        return self.nodes[self.open[key]]
-
-    def close_below(self, depth):
-        self.open = {key: n for key, n in self.open.items() if key[0] <= depth}
-
-    def step(self):
-        """One instruction."""
-        pc = register("rip")
-        code = Code.at(pc)
-        for inner, (name, line) in enumerate(code.places):
-            node = self.node(self.depth + inner / 10, name, line)
-        node["instructions"] += 1
-        access = BACKEND.access(code)
-        gdb.execute("stepi", to_string=True)
-        if access:
-            how, field, value_after = access
-            value = value_after()
-            node["accesses"].append([how, field, value])
-            self.seen[how].setdefault(field, value)
-        self.depth += code.flow()
-        if code.flow() < 0:
-            self.close_below(self.depth + 0.9)
-        if code.flow() > 0:
-            self.close_below(self.depth - 0.1)
-        return code
-
-    def to(self, stop):
-        """Steps until stop(pc) or the guest is entered; False: neither happened."""
-        for _ in range(STEPS_MAX):
-            pc = register("rip")
-            if stop(pc) or Code.at(pc).enters_guest():
-                return True
-            self.step()
-        return False
 
 
 def decoded(kind_name):
@@ -168,10 +55,29 @@ def whose():
     return {"vm": vcpu["vm"]["name"].string(), "vcpu": int(vcpu["id"])}
 
 
+def kind_here():
+    """Of the exit that a handler gets, at the handler's first instruction."""
+    kind = int(pointer("rsi", "struct vmexit")["kind"])
+    return str(gdb.Value(kind).cast(gdb.lookup_type("enum exit_kind")))
+
+
+def in_scheduler(pc):
+    return Code.at(pc).function()[0] == "sched_loop"
+
+
+def left_with(vcpu, trace):
+    """The registers of a vCPU that is not entered; what is to be written for it counts as such."""
+    for bit, name in (("VCPU_RIP", "rip"), ("VCPU_RFLAGS", "rflags")):
+        if int(vcpu["dirty"]) & int(gdb.parse_and_eval(f"(int){bit}")):
+            trace.seen["write"][BACKEND.GUEST + name] = int(vcpu[name])
+    return {name: int(vcpu["gpr"][GPRS.index(name)]) for name in trace.before}
+
+
 def finish(trace, kind_name):
     """From the handler to the next entry of the guest, or to the scheduler."""
     handler = int(gdb.parse_and_eval(f"(unsigned long)handler_{kind_name}.handle"))
     trace.handler = Code.at(handler).function()
+    vcpu = pointer("rdi", "struct vcpu")
     inside = None  # stack pointer at the handler's first instruction
 
     def stop(pc):
@@ -181,13 +87,14 @@ def finish(trace, kind_name):
         elif inside and trace.verdict is None and register("rsp") > inside:
             verdict = register("rax") & 0xFFFFFFFF
             trace.verdict = str(gdb.Value(verdict).cast(gdb.lookup_type("enum verdict")))
-        return Code.at(pc).function()[0] == "sched_loop"
+        return in_scheduler(pc)
 
     trace.to(stop)
-    if Code.at(register("rip")).enters_guest():
+    trace.entered = Code.at(register("rip")).enters_guest()
+    if trace.entered:
         trace.after = BACKEND.general()
-    else:
-        trace.after = None
+    elif trace.before and trace.verdict != "VERDICT_STOP":
+        trace.after = left_with(vcpu, trace)
 
 
 class Stops:
@@ -199,42 +106,64 @@ class Stops:
 
     def go(self):
         """False: a VM has ended, so that nothing more may come."""
+        self.enable(True)
         gdb.execute("continue", to_string=True)
+        self.enable(False)  # a step of Bochs' stub on to one would go past it
         return Code.at(register("rip")).function()[0] != "report_vm_end"
+
+    def enable(self, on):
+        for point in self.points:
+            point.enabled = on
 
     def forget(self):
         for point in self.points:
             point.delete()
 
 
+def comes_to(trace, kind_name, known):
+    """Steps from an exit of the hardware to the handler of that kind; False: it is of another.
+    An exit that root mode makes up comes behind one of the hardware, before the next entry."""
+    while trace.to(lambda pc: pc in known or in_scheduler(pc)) and register("rip") in known:
+        kind = kind_here()
+        if kind == kind_name:
+            return True
+        if not BACKEND.MAKES_UP:
+            return False
+        trace.behind.append(kind)
+        trace.step()
+    return False
+
+
 def wanted_exit(kind_name, reason):
-    """The trace of the next exit of that kind; None: the VM has ended, too many others came, or
-    root mode has made it up, so that no exit of the hardware came before it."""
-    kind = int(gdb.parse_and_eval(f"(int){kind_name}"))
+    """(the trace of the next exit of that kind, None), or (None, why there is none). Only those
+    with the reason of an earlier one are stepped: it takes the guest's time."""
     handler = int(gdb.parse_and_eval(f"(unsigned long)handler_{kind_name}.handle"))
-    stops = Stops(BACKEND.exit_point(), *([handler] if reason is not None else []))
-    known, trace = handlers(), None
+    stops = Stops(BACKEND.exit_point(), handler)
+    known, reasons, trace = handlers(), {reason}, None
+    why = f"none of the next {EXITS_MAX} exits was another one"
     for _ in range(EXITS_MAX):
-        if not stops.go() or register("rip") == handler:
+        if not stops.go():
+            why = "the VM ended before another one came"
             break
+        if register("rip") == handler:
+            if kind_here() == kind_name:
+                reasons.add(BACKEND.reason(pointer("rdi", "struct vcpu")))
+            continue
         seen = Trace()
         seen.before = BACKEND.general()
-        if BACKEND.reason() != reason:
-            continue  # stepped, it would take the guest's time
-        seen.to(known.__contains__)
-        if register("rip") not in known:
-            continue
-        if int(pointer("rsi", "struct vmexit")["kind"]) == kind:
+        if BACKEND.reason() in reasons and comes_to(seen, kind_name, known):
             trace = seen
             break
     stops.forget()
-    return trace
+    return trace, None if trace else why
 
 
 def first_of(kind_name):
     """Runs to the handler's first call: the way up to it is quick, but not seen."""
     stops = Stops(f"handler_{kind_name}.handle")
     seen = stops.go()
+    while seen and kind_here() != kind_name:  # of several
+        seen = stops.go()
     stops.forget()
     return seen
 
@@ -252,19 +181,21 @@ def main():
     reason = BACKEND.reason(pointer("rdi", "struct vcpu"))
     finish(partial, kind_name)
     # The next one is seen from its first instruction on; there may be none.
-    save(partial, kind_name, start, whole=False)
-    trace = wanted_exit(kind_name, reason)
+    save(partial, kind_name, start, "no other one came before the TIMEOUT")
+    trace, why = wanted_exit(kind_name, reason)
     if trace:
         trace.who, trace.exit = whose(), decoded(kind_name)
         finish(trace, kind_name)
-        save(trace, kind_name, start, whole=True)
+    save(trace or partial, kind_name, start, why)
 
 
-def save(trace, kind_name, start, whole):
+def save(trace, kind_name, start, why):
+    """`why` it begins at its handler; None: it begins at the CPU's first instruction."""
     result = {
-        "kind": kind_name, "whole": whole, "handler": trace.handler, "verdict": trace.verdict,
+        "kind": kind_name, "whole": why is None, "why": why, "behind": trace.behind,
+        "handler": trace.handler, "verdict": trace.verdict,
         "exit": trace.exit, "who": trace.who, "nodes": trace.nodes,
-        "before": trace.before, "after": trace.after,
+        "before": trace.before, "after": trace.after, "entered": trace.entered,
         "read": trace.seen["read"], "write": trace.seen["write"],
         "seconds": round(time.monotonic() - start, 1),
     }  # fmt: skip

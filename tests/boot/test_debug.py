@@ -56,7 +56,7 @@ def test_backtrace_of_an_exit(room):
 def documented_session():
     """(commands, [(function, file) of each frame]) of the session that docs/debugging.md shows."""
     page = (ROOT / "docs/debugging.md").read_text().split("## The path of one exit")[0]
-    frames = re.findall(r"^    #\d+  (?:... in )?(\w+) .* at (?:\./)?(\S+):\d+$", page, re.M)
+    frames = re.findall(r"^    #\d+  (?:... in )?(\w+) .* at (?:\./)?(\S+):\.\.\.$", page, re.M)
     return re.findall(r"^    \(gdb\) (.*)$", page, re.MULTILINE), frames
 
 
@@ -93,6 +93,41 @@ def test_explain_cpuid(room):
     accesses = sum(len(node["accesses"]) for node in trace["nodes"])
     if room.backend == "vmx":
         assert 0 < accesses <= 6, f"{accesses} accesses to the VMCS in an exit of CPUID"
+
+
+def explained(room, kind):
+    """(trace, output) of a kind that the default guest causes more than once."""
+    ran = script(room, "explain", kind)
+    assert ran.returncode == 0, ran
+    trace = json.loads((room.folder / "trace.json").read_text())
+    assert trace["whole"] and "begins at its handler" not in ran.stdout, ran
+    first = trace["nodes"][0]["function"]
+    assert first in ("svm_enter", "vmx_enter_resume"), first
+    return trace, ran.stdout
+
+
+@seconds(180)
+def test_explain_halt_and_timer(room):
+    """A vCPU that is not entered has registers; an exit of root mode's own begins at another."""
+    room.needs_debug_build()
+    trace, shown = explained(room, "hlt")
+    assert trace["handler"][0] == "on_hlt" and not trace["entered"], trace["handler"]
+    old, new = re.search(r"^ \* rip +(\w{16})  (\w{16})$", shown, re.MULTILINE).groups()
+    assert int(new, 16) == int(old, 16) + 1, shown
+    trace, shown = explained(room, "timer")
+    assert trace["handler"][0] == "on_timer" and trace["entered"], trace["handler"]
+    made_up = "made up by root mode behind EXIT_" in shown
+    assert made_up == bool(trace["behind"]) == (room.backend == "svm"), shown
+
+
+@on("svm")
+@seconds(90)
+def test_explain_shared_handler(room):
+    """Kinds with one handler are told apart: the guest's WBINVD is no triple fault."""
+    room.needs_debug_build()
+    ran = script(room, "explain", "triple_fault")
+    assert ran.returncode == 1, ran
+    assert "the guest has ended without any EXIT_TRIPLE_FAULT" in ran.stderr, ran
 
 
 @on()
