@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""README.md shows the demo's manifest as it is, and its files are those of build/demo."""
+"""README.md shows the demo's manifest as it is; pages show no numbers of lines, which go stale."""
 
 import re
 import unittest
@@ -23,6 +23,16 @@ class ReadmeTest(unittest.TestCase):
         for vm in self.demo["vms"]:
             for path in [vm["kernel"], *vm.get("modules", []), *filter(None, [vm.get("initrd")])]:
                 self.assertIn(path, copied.split())
+
+
+class PagesTest(unittest.TestCase):
+    def test_no_line_of_a_file_by_its_number(self):
+        stale = []
+        for page in [ROOT / "README.md", *ROOT.glob("docs/**/*.md")]:
+            for path, line in re.findall(r"([\w./-]+\.\w+):(\d+)", page.read_text()):
+                if (ROOT / path).is_file():
+                    stale.append(f"{page.relative_to(ROOT)}: {path}:{line}")
+        self.assertEqual(stale, [])
 
 
 if __name__ == "__main__":
