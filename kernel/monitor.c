@@ -125,8 +125,7 @@ struct vm *monitor_vm(const char *word)
         console_print("which VM? 'list' shows them\n");
         return NULL;
     }
-    if (!vm && *word >= '0' && *word <= '9' && monitor_number(word, &number) && number &&
-        number <= VM_MAX)
+    if (!vm && *word >= '0' && *word <= '9' && monitor_number(word, &number) && number - 1 < VM_MAX)
         vm = vm_get((uint32_t)number - 1);
     if (!vm)
         console_print("%s: no such VM; 'list' shows them\n", word);

@@ -22,7 +22,8 @@ static void print_vm(const struct vm *vm)
     const struct boot_vm *config = vm->config;
 
     console_print("%2lu  %-20s %-9s %-9s %5lu %6llu  ", (unsigned long)vm->id + 1, vm->name,
-                  monitor_vm_state(vm),
+                  vm->state == VM_RUNNING && vm_stop_requested(vm) ? "stopping"
+                                                                   : monitor_vm_state(vm),
                   config->kind < ARRAY_SIZE(kinds) ? kinds[config->kind] : "?",
                   (unsigned long)config->vcpu_count, (unsigned long long)(vm->memory / MIB));
     if (vm->state == VM_ENDED)

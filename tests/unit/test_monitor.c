@@ -291,7 +291,12 @@ static void test_lists(void **state)
     vms[1].exit_status = 3;
     strcpy(vms[1].reason, "debug-exit");
     monitor_execute("list");
-    assert_non_null(strstr(out, " 1  debian "));
+    assert_non_null(strstr(out, " 1  debian               running "));
+    button = true; /* pressed */
+    monitor_execute("list");
+    button = false;
+    assert_non_null(strstr(out, " 1  debian               stopping "));
+    assert_non_null(strstr(out, " 2  desktop              ended "));
     assert_non_null(strstr(out, "status 3: debug-exit"));
     assert_non_null(strstr(out, "tutor                can be created"));
     monitor_execute("mem");
