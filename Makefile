@@ -38,18 +38,16 @@ help:
 	@echo 'make clean    remove build/'
 
 # Make itself ends with 0 or 2; the interface of headless runs has 0, 1, 2 and 124, and its
-# result.json is never one of an earlier run, even where nothing can be built.
-NOT_BUILT := {"version": 1, "status": 2, "outcome": "not started", "vms": [], \
-	"message": "the set-up or the build failed"}
-forget_result = $(if $(filter-out 0,$(HEADLESS)),mkdir -p "$${OUT:-build/run}" && \
-	echo '$(NOT_BUILT)' >"$${OUT:-build/run}/result.json" && )
+# result.json is never one of an earlier run, and says why, even where nothing can be built.
+READY_TO_RUN = $(if $(filter-out 0,$(HEADLESS)),bash scripts/ready.sh "$${OUT:-build/run}" \
+	'$(READY)',$(READY))
 end_with = $(if $(filter-out 0,$1),$(eval load build/make-status.so(make_status_setup))$(exit-with $1))
 
 run: run-really
 	$(call end_with,$(shell cat build/status.$$PPID; rm -f build/status.$$PPID))
 
 run-really:
-	@+$(forget_result)$(READY) && { $(PYTHON) scripts/run.py; echo $$? >build/status.$$PPID; }
+	@+$(READY_TO_RUN) && { $(PYTHON) scripts/run.py; echo $$? >build/status.$$PPID; }
 
 test:
 	@+$(DEBUG_READY) && $(MAKE) --no-print-directory $(JOBS) -f kernel/kernel.mk BUILD=build/checked \

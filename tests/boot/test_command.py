@@ -68,7 +68,8 @@ def refused(room, *words):
     result = json.loads((out / "result.json").read_text())
     assert (ran.returncode, result["status"], result["outcome"]) == (2, 2, "not started"), ran
     assert result["vms"] == [], result
-    return ran.stderr
+    assert result["message"] and result["message"] in ran.stderr, (result, ran)
+    return result["message"]
 
 
 @on()

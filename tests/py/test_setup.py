@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Tests scripts/setup.sh in a tree of its own, with recipes that only say that they ran."""
+"""Tests scripts/setup.sh in a tree of its own, with recipes that only say that they ran, and
+scripts/ready.sh with commands that fail."""
 
 import fcntl
+import json
 import os
 import shutil
 import subprocess
@@ -53,6 +55,35 @@ class SetupTest(unittest.TestCase):
             with self.assertRaises(subprocess.TimeoutExpired):
                 self.made("base", timeout=2)
         self.assertEqual(self.made("base"), ["libyaml"])
+
+
+class ReadyTest(unittest.TestCase):
+    def after(self, command):
+        """(result.json, status, standard error) of a run that begins with this command."""
+        with tempfile.TemporaryDirectory() as scratch:
+            out = Path(scratch) / "new/out"
+            ran = subprocess.run(["bash", str(ROOT / "scripts/ready.sh"), str(out), command],
+                                 capture_output=True, text=True, timeout=60,
+                                 check=False)  # fmt: skip
+            return json.loads((out / "result.json").read_text()), ran.returncode, ran.stderr
+
+    def test_message_is_what_was_said(self):
+        said = 'setup: a "b" \\ c\nsecond'
+        result, status, error = self.after(f"echo other; printf '%s\\n' '{said}' >&2; exit 3")
+        self.assertEqual((status, error), (3, said + "\n"))
+        self.assertEqual(result, {"version": 1, "status": 2, "outcome": "not started", "vms": [],
+                                  "message": said})  # fmt: skip
+
+    def test_who_says_much_is_quoted_from_the_end(self):
+        message = self.after("seq 1000 >&2; printf '\\tlast\\033\\n' >&2; false")[0]["message"]
+        self.assertTrue(message.endswith("999\n1000\n last"), message)
+        self.assertEqual(len(message.split("\n")), 40)
+
+    def test_who_says_nothing(self):
+        self.assertIn("failed", self.after("false")[0]["message"])
+        result, status, _ = self.after("echo warning >&2")
+        self.assertEqual((status, result["outcome"]), (0, "not started"))
+        self.assertNotIn("warning", result["message"])
 
 
 if __name__ == "__main__":
