@@ -11,7 +11,9 @@
 #define REASON_VMCALL 18
 #define REASON_IO 30
 #define REASON_MTF 37
+#define REASONS 78 /* SDM 3D, Appendix C: 0 to 77 */
 #define CALLS 50
+#define ATTEMPTS 1000
 #define UNDEFINED 0xffffffffu
 
 static uint64_t cycles(uint32_t leaf, uint32_t reason)
@@ -36,6 +38,50 @@ static void check_reasons(void)
     guest_check_equal(cycles(CYCLES_BY_REASON, REASON_MTF), 0);
 }
 
+struct sums {
+    uint64_t exits, cycles;
+};
+
+/* Of all reasons but CPUID's, which asking changes. */
+static struct sums other_reasons(void)
+{
+    struct sums s = { 0, 0 };
+
+    for (uint32_t reason = 0; reason < REASONS; reason++) {
+        if (reason != REASON_CPUID) {
+            s.exits += cpuid(EXITS_BY_REASON, reason).eax;
+            s.cycles += cycles(CYCLES_BY_REASON, reason);
+        }
+    }
+    return s;
+}
+
+/* As docs/manifest.md says it. False: an exit of another reason (an interrupt) came between. */
+static bool totals_are_sums(void)
+{
+    struct sums others = other_reasons();
+    uint64_t first = cycles(CYCLES_BY_REASON, REASON_CPUID), total = cycles(TOTAL_CYCLES, 0);
+    uint64_t last = cycles(CYCLES_BY_REASON, REASON_CPUID);
+    uint32_t exits = cpuid(TOTAL_EXITS, 0).eax;
+    uint32_t cpuids = cpuid(EXITS_BY_REASON, REASON_CPUID).eax; /* with the one for the total */
+
+    if (other_reasons().exits != others.exits)
+        return false;
+    guest_check(others.cycles + first < total);
+    guest_check(total < others.cycles + last);
+    guest_check_equal(exits, others.exits + cpuids);
+    return true;
+}
+
+static void check_totals(void)
+{
+    unsigned attempts = 0;
+
+    while (!totals_are_sums() && ++attempts < ATTEMPTS)
+        ;
+    guest_check(attempts < ATTEMPTS);
+}
+
 int guest_main(const struct mullion_flat_info *info)
 {
     uint32_t total = cpuid(TOTAL_EXITS, 0).eax, calls = cpuid(EXITS_BY_REASON, REASON_VMCALL).eax;
@@ -54,6 +100,7 @@ int guest_main(const struct mullion_flat_info *info)
     guest_check(cycles(CYCLES_BY_REASON, REASON_VMCALL) - in_calls >= CALLS);
     guest_check_equal(cpuid(TOTAL_EXITS, 0).edx, 0);
     check_reasons();
+    check_totals();
     guest_printf("%u exits, %lu cycles\n", cpuid(TOTAL_EXITS, 0).eax, cycles(TOTAL_CYCLES, 0));
     return 0;
 }
