@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""README.md shows the demo's manifest as it is; pages show no numbers of lines, which go stale."""
+"""Pages say what is so: the demo's manifest, the monitor's commands; and no numbers of lines, which
+go stale."""
 
 import re
 import unittest
@@ -33,6 +34,17 @@ class PagesTest(unittest.TestCase):
                 if (ROOT / path).is_file():
                     stale.append(f"{page.relative_to(ROOT)}: {path}:{line}")
         self.assertEqual(stale, [])
+
+    def test_monitor_has_its_commands(self):
+        page = (ROOT / "docs/monitor.md").read_text()
+        found = 0
+        for source in (ROOT / "kernel").glob("*.c"):
+            commands = re.findall(r'^MONITOR_COMMAND\((\w+), "([^"]*)"', source.read_text(), re.M)
+            for name, usage in commands:
+                found += 1
+                for words in usage.split(" | "):
+                    self.assertIn(f"`{name} {words}".rstrip() + "`", page)
+        self.assertGreater(found, 15)
 
 
 if __name__ == "__main__":
