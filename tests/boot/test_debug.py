@@ -106,7 +106,7 @@ def explained(room, kind):
     return trace, ran.stdout
 
 
-@seconds(180)
+@seconds(300)
 def test_explain_halt_and_timer(room):
     """A vCPU that is not entered has registers; an exit of root mode's own begins at another."""
     room.needs_debug_build()
