@@ -17,7 +17,6 @@
     (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD |     \
      CR0_PG)
 #define LMSW_BITS (CR0_PE | CR0_MP | CR0_EM | CR0_TS)
-#define PAE_ROOT_ADDRESS 0xffffffe0ull
 #define PDPTE_RESERVED 0x1e6ull /* bits 2:1, 8:5; above MAXPHYADDR: see load_pdptes */
 
 static bool paging(uint64_t cr0)
@@ -29,7 +28,7 @@ static bool paging(uint64_t cr0)
  * reads and checks them in memory (APM 2, "Legacy PAE Mode"). */
 static int load_pdptes(struct vcpu *v, uint64_t cr3)
 {
-    gpa_t root = cr3 & PAE_ROOT_ADDRESS;
+    gpa_t root = cr3 & CR3_PAE_ROOT;
     uint64_t pdpte[4];
 
     if (!backend->pdpte_registers)

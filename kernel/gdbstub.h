@@ -123,7 +123,5 @@ int gdb_breakpoint_set(gva_t gva);
 int gdb_breakpoint_clear(gva_t gva);
 /* Is the next instruction of this vCPU a breakpoint of ours? On its CPU. */
 bool gdb_at_breakpoint(struct vcpu *vcpu);
-/* The linear address of an offset in a segment. On the vCPU's CPU. */
-gva_t gdb_linear(struct vcpu *vcpu, enum vseg seg, uint64_t offset);
 
 #endif

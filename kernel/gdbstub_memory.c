@@ -13,16 +13,6 @@
 
 #define INSN_INT3 0xcc
 
-gva_t gdb_linear(struct vcpu *v, enum vseg seg, uint64_t offset)
-{
-    struct vsegment s;
-
-    if (vcpu_64bit(v))
-        return offset;
-    backend->get_segment(v, seg, &s);
-    return (uint32_t)(s.base + offset);
-}
-
 static struct gdb_breakpoint *find(gva_t gva)
 {
     for (unsigned i = 0; i < GDB_BREAKPOINTS; i++) {
@@ -35,7 +25,7 @@ static struct gdb_breakpoint *find(gva_t gva)
 /* The page that the guest executes now, which may be another process' at the same address. */
 bool gdb_at_breakpoint(struct vcpu *v)
 {
-    gva_t rip = gdb_linear(v, VSEG_CS, vcpu_get(v, VREG_RIP));
+    gva_t rip = vcpu_linear(v, VSEG_CS, vcpu_get(v, VREG_RIP));
     const struct gdb_breakpoint *b = find(rip);
     uint32_t error;
     gpa_t gpa;

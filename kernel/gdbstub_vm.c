@@ -69,7 +69,7 @@ static bool at_pushf(struct vcpu *v)
 {
     uint8_t code[2] = { 0 };
     uint32_t error;
-    gva_t fault, rip = gdb_linear(v, VSEG_CS, vcpu_get(v, VREG_RIP));
+    gva_t fault, rip = vcpu_linear(v, VSEG_CS, vcpu_get(v, VREG_RIP));
 
     if (gwalk_read(v, rip, code, sizeof(code), PT_R, &fault, &error))
         return false;
@@ -92,7 +92,7 @@ static void begin_step(struct vcpu *v)
 
 static void hide_pushed_tf(struct vcpu *v)
 {
-    gva_t fault, top = gdb_linear(v, VSEG_SS, vcpu_gpr(v, RSP));
+    gva_t fault, top = vcpu_linear(v, VSEG_SS, vcpu_gpr(v, RSP));
     uint32_t error;
     uint16_t flags;
 

@@ -27,7 +27,6 @@ struct walk {
     uint32_t error;
 };
 
-#define PAE_ROOT_ADDRESS 0xffffffe0ull
 #define PAE_LEVELS 3u
 #define LONG_LEVELS 4u
 #define MARK_TRIES 8u
@@ -41,8 +40,8 @@ static struct mode mode_of(struct vcpu *v)
     if (!(cr0 & CR0_PG))
         return m;
     m.address_mask = policy_address_mask();
-    m.nx = efer & EFER_NXE;
     if (efer & EFER_LMA || cr4 & CR4_PAE) {
+        m.nx = efer & EFER_NXE;
         m.levels = efer & EFER_LMA ? LONG_LEVELS : PAE_LEVELS;
         m.index_bits = 9;
         m.entry_size = 8;
@@ -51,7 +50,6 @@ static struct mode mode_of(struct vcpu *v)
     m.levels = 2;
     m.index_bits = 10;
     m.entry_size = 4;
-    m.nx = false;
     m.pse = cr4 & CR4_PSE;
     return m;
 }
@@ -183,7 +181,7 @@ int gwalk(struct vcpu *v, gva_t gva, unsigned access, gpa_t *gpa, uint32_t *erro
         return 0;
     }
     root = vcpu_get(v, VREG_CR3) &
-           (w.mode.levels == PAE_LEVELS ? PAE_ROOT_ADDRESS : (uint64_t)PTE_ADDRESS);
+           (w.mode.levels == PAE_LEVELS ? CR3_PAE_ROOT : (uint64_t)PTE_ADDRESS);
     if (w.mode.levels != LONG_LEVELS)
         gva &= UINT32_MAX;
     else if (!gva_canonical(gva))

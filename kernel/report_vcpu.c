@@ -62,16 +62,6 @@ static void print_segments(struct vcpu *v)
     }
 }
 
-static uint64_t linear(struct vcpu *v, enum vseg seg, uint64_t offset)
-{
-    struct vsegment s;
-
-    if (vcpu_64bit(v))
-        return offset;
-    backend->get_segment(v, seg, &s);
-    return (uint32_t)(s.base + offset);
-}
-
 static bool read_guest(struct vcpu *v, gva_t gva, void *to, size_t size)
 {
     gva_t fault;
@@ -82,7 +72,7 @@ static bool read_guest(struct vcpu *v, gva_t gva, void *to, size_t size)
 
 static void print_code(struct vcpu *v)
 {
-    gva_t gva = linear(v, VSEG_CS, vcpu_get(v, VREG_RIP));
+    gva_t gva = vcpu_linear(v, VSEG_CS, vcpu_get(v, VREG_RIP));
     char line[CODE_BYTES * 3 + 1] = "";
     uint8_t byte;
     size_t count = 0;
@@ -98,7 +88,7 @@ static void print_code(struct vcpu *v)
 static void print_stack(struct vcpu *v)
 {
     size_t size = vcpu_64bit(v) ? 8 : 4;
-    gva_t gva = linear(v, VSEG_SS, vcpu_gpr(v, RSP));
+    gva_t gva = vcpu_linear(v, VSEG_SS, vcpu_gpr(v, RSP));
     char line[STACK_WORDS * 17 + 1] = "";
     size_t used = 0;
 

@@ -202,6 +202,16 @@ static inline unsigned vcpu_cpl(struct vcpu *vcpu)
     return (unsigned)backend->get(vcpu, VREG_CPL);
 }
 bool vcpu_64bit(struct vcpu *vcpu);
+/* The linear address of an offset in a segment whose base counts: CS, SS, DS or ES. */
+static inline gva_t vcpu_linear(struct vcpu *v, enum vseg seg, uint64_t offset)
+{
+    struct vsegment s;
+
+    if (vcpu_64bit(v))
+        return offset;
+    backend->get_segment(v, seg, &s);
+    return (uint32_t)(s.base + offset);
+}
 
 /* Registers beyond the GPRs. Only on the vCPU's CPU, or while it is OUT and loaded. */
 static inline uint64_t vcpu_get(struct vcpu *vcpu, enum vreg reg)

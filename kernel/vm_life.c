@@ -67,16 +67,11 @@ static bool end(struct vm *vm, enum vm_end how, int32_t status, const char *reas
                                      __ATOMIC_SEQ_CST))
         return false;
     vm->end = how;
-    vm->exit_status = status;
+    vm->exit_status = how == VM_END_EXIT ? status : 128 + (int32_t)how;
     strncpy(vm->reason, reason, sizeof(vm->reason) - 1);
     for (uint32_t i = 0; i < vm->vcpu_count; i++)
         vcpu_request(vm->vcpus[i], VCPU_REQ_STOP);
     return true;
-}
-
-static int32_t status_of(enum vm_end how)
-{
-    return 128 + (int32_t)how;
 }
 
 void vm_exit(struct vm *vm, int32_t status, const char *reason)
@@ -86,7 +81,7 @@ void vm_exit(struct vm *vm, int32_t status, const char *reason)
 
 void vm_reset(struct vm *vm, const char *reason)
 {
-    end(vm, VM_END_RESET, status_of(VM_END_RESET), reason);
+    end(vm, VM_END_RESET, 0, reason);
 }
 
 int vm_kill(struct vm *vm)
@@ -95,7 +90,7 @@ int vm_kill(struct vm *vm)
         vm->state = VM_RUNNING; /* never ran: its vCPUs only have to notice */
         vm->vcpus_out = 0;
     }
-    return end(vm, VM_END_KILLED, status_of(VM_END_KILLED), "killed") ? 0 : -ESRCH;
+    return end(vm, VM_END_KILLED, 0, "killed") ? 0 : -ESRCH;
 }
 
 void vm_fail(struct vm *vm, struct vcpu *v, const char *format, ...)
@@ -106,7 +101,7 @@ void vm_fail(struct vm *vm, struct vcpu *v, const char *format, ...)
     va_start(args, format);
     vsniprintf(reason, sizeof(reason), format, args);
     va_end(args);
-    if (!end(vm, VM_END_FAILED, status_of(VM_END_FAILED), reason))
+    if (!end(vm, VM_END_FAILED, 0, reason))
         return;
     log_printf("%s: stopped: %s\n", vm->name, reason);
     if (v)

@@ -26,6 +26,7 @@
 #define CR0_PG X86_BIT(31)
 
 #define CR3_PCID_MASK 0xfffull
+#define CR3_PAE_ROOT 0xffffffe0ull
 #define CR3_NOFLUSH X86_BIT(63)
 
 #define CR4_VME X86_BIT(0)
