@@ -36,6 +36,9 @@ enum verdict emulate_string(struct vcpu *vcpu, const struct insn *in, uint16_t p
  * exception is queued; -ENODEV: the VM has been stopped. RIP is still the instruction's. */
 int emulate_operand(struct vcpu *vcpu, const struct insn *in, uint64_t *value, bool write);
 
+/* What `how` says of the instruction ends the VM, unless a sibling has just put it there. */
+enum verdict emulate_refuse(struct vcpu *vcpu, const char *what, uint64_t where, const char *how);
+
 /* One access to a port, as IN and OUT make it (kernel/exit_io.c). */
 uint64_t emulate_port_read(struct vm *vm, uint16_t port, unsigned size);
 void emulate_port_write(struct vm *vm, uint16_t port, unsigned size, uint64_t value);

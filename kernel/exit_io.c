@@ -43,17 +43,19 @@ void emulate_port_write(struct vm *vm, uint16_t port, unsigned size, uint64_t va
     lock_release(&vm->lock);
 }
 
-static enum verdict string_io(struct vcpu *v, const struct exit_io *io)
+/* The processor has allowed the guest no other size than the exit's. */
+static enum verdict string_io(struct vcpu *v, struct vmexit *exit)
 {
+    const struct exit_io *io = &exit->io;
     const struct insn *in;
     int err = insn_fetch(v, &in);
 
     if (err == -EFAULT)
         return VERDICT_RETRY;
-    if (err || in->op != (io->in ? INSN_PORT_IN : INSN_PORT_OUT)) {
-        vm_fail(v->vm, v, "string I/O to port 0x%x could not be decoded", io->port);
-        return VERDICT_STOP;
-    }
+    if (err || in->op != (io->in ? INSN_PORT_IN : INSN_PORT_OUT) || in->size != io->size)
+        return emulate_refuse(v, "string I/O to port", io->port, "could not be decoded");
+    v->misfits = 0;
+    exit->length = in->length;
     return emulate_string(v, in, io->port);
 }
 
@@ -74,7 +76,7 @@ static enum verdict on_io(struct vcpu *v, struct vmexit *exit)
     const struct io_range *r;
 
     if (unlikely(io->string))
-        return string_io(v, io);
+        return string_io(v, exit);
     lock_acquire(&v->vm->lock);
     r = iobus_find(&v->vm->pio, io->port, io->size);
     if (unlikely(!r))

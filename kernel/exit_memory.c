@@ -147,11 +147,20 @@ static void execute(struct vcpu *v, const struct io_range *range, uint64_t offse
     }
 }
 
-__attribute__((noinline, cold)) static enum verdict refuse(struct vcpu *v, gpa_t gpa,
-                                                            const char *how)
+__attribute__((noinline, cold)) enum verdict emulate_refuse(struct vcpu *v, const char *what,
+                                                            uint64_t where, const char *how)
 {
-    vm_fail(v->vm, v, "access to device memory 0x%llx %s", (unsigned long long)gpa, how);
+    if (insn_misfit(v)) {
+        v->stats.all.exits--; /* the trace keeps what came before */
+        return VERDICT_RETRY;
+    }
+    vm_fail(v->vm, v, "%s 0x%llx %s", what, (unsigned long long)where, how);
     return VERDICT_STOP;
+}
+
+static enum verdict refuse(struct vcpu *v, gpa_t gpa, const char *how)
+{
+    return emulate_refuse(v, "access to device memory", gpa, how);
 }
 
 __attribute__((noinline)) static enum verdict device_access(struct vcpu *v, struct vmexit *exit,
@@ -168,11 +177,12 @@ __attribute__((noinline)) static enum verdict device_access(struct vcpu *v, stru
         return VERDICT_RETRY;
     if (unlikely(err || in->op >= INSN_PORT_IN))
         return refuse(v, exit->memory.gpa, "by an instruction without a rule");
+    if (unlikely(in->op < INSN_STRINGS && in->size > range->size - offset))
+        return refuse(v, exit->memory.gpa, "across its end");
+    v->misfits = 0;
     exit->length = in->length;
     if (in->op >= INSN_STRINGS)
         return emulate_string(v, in, 0);
-    if (unlikely(in->size > range->size - offset))
-        return refuse(v, exit->memory.gpa, "across its end");
     lock_acquire(&v->vm->lock);
     execute(v, range, offset, in);
     lock_release(&v->vm->lock);

@@ -123,6 +123,13 @@ static int fetch_quickly(struct vcpu *v, const struct vcode *at, const struct in
     return err;
 }
 
+#define MISFITS_MAX 255u
+
+bool insn_misfit(struct vcpu *v)
+{
+    return ++v->misfits < MISFITS_MAX;
+}
+
 int insn_fetch(struct vcpu *v, const struct insn **out)
 {
     enum insn_mode mode;

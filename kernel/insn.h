@@ -69,5 +69,8 @@ struct vcpu;
  * -EFAULT: it is not there any more, and an exception is queued; -ENXIO: it is not in RAM; else as
  * insn_decode. */
 int insn_fetch(struct vcpu *vcpu, const struct insn **out);
+/* It can't have caused this exit: a sibling has changed it since, or an old translation has led to
+ * it. True: the guest shall run what is there now. One that always comes back here ends. */
+bool insn_misfit(struct vcpu *vcpu);
 
 #endif

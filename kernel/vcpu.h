@@ -137,6 +137,7 @@ struct vcpu {
 
     bool nmi_pending;        /* an NMI waits until the guest can take it */
     uint8_t stepped;         /* mask of enum vcpu_stepped; kernel/gdbstub_vm.c */
+    uint8_t misfits;         /* exits in a row that their instruction can't have caused */
     unsigned windows;        /* mask of enum vwindow that the backend watches */
     uint64_t timer_limit;    /* stats.all.cycles at which the backend sees to its timer */
     uint64_t slice_end;      /* host TSC; VTIMER_OFF: nobody else wants this CPU */

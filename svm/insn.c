@@ -20,7 +20,6 @@
 #define GROUP7_SMSW 4u
 #define GROUP7_LMSW 6u
 #define MODRM_REG(opcode) ((opcode) >> 3 & 7)
-#define MISFITS_MAX 8u
 
 /* What caused the exit, from memory; NULL: something else is there by now, or nothing. */
 static const struct insn *instruction(struct vcpu *v)
@@ -30,19 +29,16 @@ static const struct insn *instruction(struct vcpu *v)
     return insn_fetch(v, &in) == 0 && in->op == INSN_SYSTEM ? in : NULL;
 }
 
-/* 0: it is not what the exit says: a sibling has changed it since, or an old translation has led to
- * it. The guest runs what is there now; but one that always comes back here ends. */
+/* 0: it is not what the exit says. */
 static void set_length(struct vcpu *v, struct vmexit *exit, unsigned length)
 {
-    struct svm_vcpu *x = svm_of(v);
-
     exit->length = (uint8_t)length;
     if (likely(length)) {
-        x->misfits = 0;
+        v->misfits = 0;
         return;
     }
-    exit->kind = ++x->misfits < MISFITS_MAX ? EXIT_NONE : EXIT_UNKNOWN;
-    x->generation = 0;
+    exit->kind = insn_misfit(v) ? EXIT_NONE : EXIT_UNKNOWN;
+    svm_of(v)->generation = 0;
 }
 
 void svm_fill_length(struct vcpu *v, struct vmexit *exit, uint32_t opcode)

@@ -56,7 +56,6 @@ struct svm_vcpu {
     uint64_t own_dr6;        /* the guest's before that */
     unsigned soft_length;    /* of the INT n, INT3 or INTO that this entry injects */
     unsigned windows;        /* mask of enum vwindow */
-    unsigned misfits;        /* exits in a row whose instruction was not found (svm/insn.c) */
 };
 
 static inline struct svm_vcpu *svm_of(struct vcpu *v)

@@ -69,6 +69,8 @@ void fake_destroy(void);
 /* Finds the handler for exit->kind, as the loop does, for vCPU 0. An exit with a length is
  * one of an instruction: it has valid copies of RIP, RFLAGS and the shadow; any other has not. */
 enum verdict fake_handle(struct vmexit *exit);
+/* The same until it is not tried again: its instruction is not what caused it. */
+enum verdict fake_insist(struct vmexit *exit);
 /* The state of the copies after an exit. */
 void fake_begin(bool instruction);
 /* What the backend does before an entry: writes the copies that changed. */

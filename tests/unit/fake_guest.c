@@ -191,6 +191,15 @@ enum verdict fake_handle(struct vmexit *exit)
     return VERDICT_STOP;
 }
 
+enum verdict fake_insist(struct vmexit *exit)
+{
+    enum verdict verdict = VERDICT_RETRY;
+
+    for (unsigned i = 0; i < 300 && verdict == VERDICT_RETRY; i++)
+        verdict = fake_handle(exit);
+    return verdict;
+}
+
 void fake_poke(gpa_t gpa, uint64_t value, unsigned size)
 {
     assert_int_equal(gmem_write(&fake.vm, gpa, &value, size), 0);

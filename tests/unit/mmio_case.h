@@ -32,6 +32,13 @@ static enum verdict access(gpa_t gpa, bool write)
     return fake_handle(&last);
 }
 
+/* In the end: at first a sibling may have changed the instruction. */
+static inline enum verdict access_again(gpa_t gpa)
+{
+    last = (struct vmexit){ .kind = EXIT_MEMORY, .memory = { .gpa = gpa } };
+    return fake_insist(&last);
+}
+
 /* 64-bit mode with the first 2 MiB mapped. */
 static inline void long_mode(void)
 {

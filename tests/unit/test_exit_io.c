@@ -223,10 +223,30 @@ static void string_over_the_limit(void **state)
 
 static void code_that_is_no_string(void **state)
 {
+    struct vmexit exit = { .kind = EXIT_IO, .length = 1, .io = { FAKE_PORT, 1, false, true } };
+
     (void)state;
     fake_poke(CODE, 0x90, 1);
-    assert_int_equal(io(FAKE_PORT, 1, false, true), VERDICT_STOP);
+    assert_int_equal(io(FAKE_PORT, 1, false, true), VERDICT_RETRY);
+    assert_int_equal(fake.failures, 0);
+    assert_int_equal(fake_insist(&exit), VERDICT_STOP);
     assert_int_equal(fake.failures, 1);
+}
+
+/* What was allowed is a port of one byte; and the step is that of the instruction that is there. */
+static void a_sibling_has_changed_it(void **state)
+{
+    struct vmexit exit = { .kind = EXIT_IO, .length = 2, .io = { FAKE_PORT, 1, true, true } };
+
+    (void)state;
+    fake_poke(CODE, 0x6d, 1); /* insd */
+    assert_int_equal(fake_handle(&exit), VERDICT_RETRY);
+    assert_int_equal(fake.access_count, 0);
+    fake_poke(CODE, 0x6c, 1); /* insb, without the REP that it had */
+    assert_int_equal(fake_handle(&exit), VERDICT_NEXT);
+    assert_int_equal(exit.length, 1);
+    assert_int_equal(fake.access_count, 1);
+    assert_int_equal(fake.failures, 0);
 }
 
 int main(void)
@@ -242,6 +262,7 @@ int main(void)
         cmocka_unit_test_setup(strings_and_devices, setup),
         cmocka_unit_test_setup(string_over_the_limit, setup),
         cmocka_unit_test_setup(code_that_is_no_string, setup),
+        cmocka_unit_test_setup(a_sibling_has_changed_it, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
