@@ -10,8 +10,8 @@ from lib.room import on, seconds
 ENDLESS = {1: "spin", 2: "halt", 3: "debug", 4: "align"}
 MONITOR = "\x01m"
 CYCLES = 100
-RANDOM = 3  # guests of random instructions
-RANDOM_SECONDS = 20
+HOSTILE = 3  # guests that begin again
+HOSTILE_SECONDS = 20
 
 
 def program(*names):
@@ -134,22 +134,21 @@ def remove(machine, name):
             return
 
 
-@seconds(150)
-def test_random(room):
-    """Guests of random instructions do what they will to themselves, and begin again when they
-    end; nobody else notices, and all memory comes back."""
-    names = [f"random{i}" for i in range(RANDOM)]
+def again_and_again(room, image, options):
+    """Guests do what they will to themselves, and begin again when they end; nobody else notices,
+    and all memory comes back."""
+    names = [f"hostile{i}" for i in range(HOSTILE)]
     vms = [vm("neighbour", "neighbour", "ticks=1000000")]
-    vms += [vm(name, "hostile-random", f"seed={i}", more=", autostart: false", cpus=2)
+    vms += [vm(name, image, f"{options} seed={i}", more=", autostart: false", cpus=2)
             for i, name in enumerate(names)]  # fmt: skip
-    machine = room.boot(manifest(*vms), program("neighbour", "hostile-random"))
+    machine = room.boot(manifest(*vms), program("neighbour", image))
     ticks(machine)
     machine.send(MONITOR + "".join(f"create {name}\r" for name in names))
     for name in names:  # what is kept for the next one
         remove(machine, name)
     before = free_pages(machine)
     machine.send("".join(f"create {name}\rstart {name}\r" for name in names))
-    seen, end = 0, time.monotonic() + RANDOM_SECONDS
+    seen, end = 0, time.monotonic() + HOSTILE_SECONDS
     while time.monotonic() < end and machine.pump(0.2):
         ended = [event["vm"] for event in machine.events[seen:] if event["event"] == "end"]
         seen = len(machine.events)
@@ -160,3 +159,15 @@ def test_random(room):
         remove(machine, name)
     assert free_pages(machine) == before
     ticks(machine)
+
+
+@seconds(150)
+def test_random(room):
+    """Random instructions."""
+    again_and_again(room, "hostile-random", "")
+
+
+@seconds(150)
+def test_changes(room):
+    """One vCPU changes what the other one executes, and the tables of both, to anything."""
+    again_and_again(room, "hostile-change", "wild=1")
