@@ -151,6 +151,8 @@ static int walk_tables(struct walk *w, gva_t gva, gpa_t table, gpa_t *gpa)
         uint64_t entry = slot ? read_entry(w, slot) : 0;
         bool large = level > 1 && level < LONG_LEVELS && !pdpte && m->pse && (entry & PTE_PS);
 
+        if (pdpte && backend->pdpte_registers) /* checked where CR3 was loaded */
+            entry = vcpu_get(w->vcpu, (enum vreg)(VREG_PDPTE0 + index));
         if (!(entry & PTE_P))
             return fault(w, 0);
         if (entry & reserved_bits(w, level, large, level > 1 ? entry : 0))

@@ -86,10 +86,8 @@ void vm_reset(struct vm *vm, const char *reason)
 
 int vm_kill(struct vm *vm)
 {
-    if (vm->state == VM_READY) {
+    if (vm->state == VM_READY)
         vm->state = VM_RUNNING; /* never ran: its vCPUs only have to notice */
-        vm->vcpus_out = 0;
-    }
     return end(vm, VM_END_KILLED, 0, "killed") ? 0 : -ESRCH;
 }
 

@@ -265,12 +265,10 @@ static void paging_32(void **state)
 }
 
 /* PAE: a root of 32 bytes, PDPTEs without rights, 2 MiB pages. */
-static void paging_pae(void **state)
+static void pae(gpa_t root)
 {
-    gpa_t root = ROOT + 0x60;
     gva_t gva = 0xc0201234;
 
-    (void)state;
     fake_protected();
     fake.regs[VREG_CR0] |= CR0_PG | CR0_WP;
     fake.regs[VREG_CR4] = CR4_PAE;
@@ -288,6 +286,24 @@ static void paging_pae(void **state)
     fake_poke(0x11000 + 8, 0x12000 | BIT(62) | P | W | U, 8); /* ignored in long mode only */
     assert_int_equal(assert_fault(gva, 0), PF_ERROR_P | PF_ERROR_RSVD);
     assert_int_equal(assert_fault(0x80000000, 0), 0); /* PDPTE 2 is not present */
+}
+
+static void paging_pae(void **state)
+{
+    const struct backend *registers = backend;
+    struct backend memory = *backend;
+
+    memory.pdpte_registers = false;
+    backend = &memory;
+    pae(ROOT + 0x60);
+    backend = registers;
+    fake_create(MEMORY, BOOT_BACKING_EAGER);
+    fake.regs[VREG_PDPTE3] = 0x11000 | P;
+    pae(ROOT + 0x60);
+    fake_poke(ROOT + 0x60 + 3 * 8, 0, 8); /* too late: CR3 has been loaded */
+    fake_poke(0x11000 + 8, 6 * PAGE_2M | P | W | PTE_PS, 8);
+    assert_int_equal(assert_walk(0xc0201234, PT_W), 6 * PAGE_2M + 0x1234);
+    (void)state;
 }
 
 static void tables_outside_memory(void **state)
