@@ -60,7 +60,9 @@ static void receive(struct vlapic *apic, const struct lapic_message *message)
     case LAPIC_NMI:
         vcpu_request(apic->vcpu, VCPU_REQ_NMI);
         break;
-    case LAPIC_INIT:
+    case LAPIC_INIT: /* what came before it and has not been seen yet is void */
+        __atomic_fetch_and(&apic->vcpu->requests, ~(uint32_t)(VCPU_REQ_NMI | VCPU_REQ_SIPI),
+                           __ATOMIC_SEQ_CST);
         vcpu_request(apic->vcpu, VCPU_REQ_INIT);
         break;
     case LAPIC_SIPI:
