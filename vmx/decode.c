@@ -4,6 +4,7 @@
  * Source: SDM 3C, "Basic VM-Exit Information", "Information for VM Exits Due to ..."; SDM 3D,
  * Appendix C.
  */
+#include "kernel/irq.h"
 #include "kernel/log.h"
 #include "kernel/x86.h"
 #include "vmx/decode.h"
@@ -64,6 +65,14 @@ static void fill_exception(struct vcpu *v, struct vmexit *exit)
         set_nmi_blocking(true);
     if (exit->event >= VEVENT_SOFT_INTERRUPT) /* INT1, INT3: RIP is theirs */
         vmx_decode_instruction(v, exit, exit->word);
+}
+
+/* The exception itself does not come any more. */
+static void fill_machine_check(struct vcpu *v, struct vmexit *exit)
+{
+    (void)v;
+    (void)exit;
+    irq_machine_check();
 }
 
 static void fill_interrupt(struct vcpu *v, struct vmexit *exit)
@@ -204,7 +213,7 @@ const struct vmx_row vmx_rows[VMX_EXIT_REASONS] = {
     ROW(MTF, EXIT_UNKNOWN, ROW_DISABLED, NULL),
     ROW(MONITOR, EXIT_UNDEFINED, ROW_INSN, NULL),
     ROW(PAUSE, EXIT_PAUSE, ROW_INSN, NULL),
-    ROW(ENTRY_MACHINE_CHECK, EXIT_ENTRY_FAILED, 0, NULL),
+    ROW(ENTRY_MACHINE_CHECK, EXIT_ENTRY_FAILED, 0, fill_machine_check),
     ROW(TPR, EXIT_UNKNOWN, ROW_DISABLED, NULL),
     ROW(APIC_ACCESS, EXIT_UNKNOWN, ROW_DELIVERY | ROW_DISABLED, NULL),
     ROW(VIRTUAL_EOI, EXIT_APIC_EOI, ROW_DELIVERY, fill_apic_eoi),

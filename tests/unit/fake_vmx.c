@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "kernel/desc.h"
+#include "kernel/irq.h"
 #include "kernel/mitigate.h"
 #include "kernel/page.h"
 #include "kernel/time.h"
@@ -76,6 +77,11 @@ void fake_vmx_forbid(uint32_t msr, uint32_t true_msr, uint64_t bits)
 void fake_vmx_cpuid_1_ecx(uint32_t value)
 {
     cpuid_1_ecx = value;
+}
+
+void irq_machine_check(void)
+{
+    fake_vmx.machine_checks++;
 }
 
 bool mitigate_multihit(void)

@@ -20,6 +20,7 @@ struct fake_vmx {
     struct boot_vm config;
     bool multihit;                      /* what mitigate_multihit says */
     unsigned invepts, invvpids;
+    unsigned machine_checks;            /* handled */
     uint16_t invvpid_vpid;
     uint8_t refuse_entry;               /* with this VM-instruction error */
     bool launched;

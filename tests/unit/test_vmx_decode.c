@@ -195,6 +195,18 @@ static void notify(void **state)
     assert_true(v->event.has_error_code);
 }
 
+/* The entry fails in its place, so that nobody else hears of it. */
+static void a_machine_check_at_an_entry(void **state)
+{
+    (void)state;
+    exit_with(VMX_EXIT_ENTRY_MACHINE_CHECK | EXIT_REASON_ENTRY_FAILURE, 0);
+    assert_int_equal(last.kind, EXIT_ENTRY_FAILED);
+    assert_int_equal(fake_vmx.machine_checks, 1);
+    assert_non_null(strstr(fake_vmx.log, "failed: machine check"));
+    exit_with(VMX_EXIT_ENTRY_GUEST_STATE | EXIT_REASON_ENTRY_FAILURE, 0);
+    assert_int_equal(fake_vmx.machine_checks, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +220,7 @@ int main(void)
         cmocka_unit_test_setup(memory, setup),
         cmocka_unit_test_setup(exceptions, setup),
         cmocka_unit_test_setup(notify, setup),
+        cmocka_unit_test_setup(a_machine_check_at_an_entry, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
