@@ -62,31 +62,27 @@ void log_init(const struct bootinfo *boot)
     ring->magic = LOG_RING_MAGIC; /* last: a ring without it is not read */
 }
 
-static void log_emit(const char *text, size_t length)
+static size_t log_timestamp(char *to)
 {
-    ring_put(text, length);
-    hostcon_write(text, length);
-}
-
-static void log_timestamp(void)
-{
-    char stamp[LOG_TIMESTAMP_MAX];
     uint64_t us = time_tsc_hz() ? time_ticks_to_ns(time_tsc() - log_start_tsc) / 1000 : 0;
-    int length = snprintf(stamp, sizeof stamp, "[%5lu.%06lu] ", us / 1000000, us % 1000000);
 
-    log_emit(stamp, (size_t)length);
+    return (size_t)snprintf(to, LOG_TIMESTAMP_MAX, "[%5lu.%06lu] ", us / 1000000, us % 1000000);
 }
 
-/* Line by line, because each is prefixed. */
+/* Line by line, because each is prefixed; and each in one piece, as others write to the screen. */
 static void log_lines(const char *text, size_t length)
 {
+    char line[LOG_TIMESTAMP_MAX + LOG_LINE_MAX];
+
     while (length) {
         const char *end = memchr(text, '\n', length);
-        size_t part = end ? (size_t)(end - text) + 1 : length;
-        if (!line_open)
-            log_timestamp();
-        log_emit(text, part);
-        line_open = !end;
+        size_t part = MIN(end ? (size_t)(end - text) + 1 : length, (size_t)LOG_LINE_MAX);
+        size_t used = line_open ? 0 : log_timestamp(line);
+
+        memcpy(line + used, text, part);
+        ring_put(line, used + part);
+        hostcon_write(line, used + part);
+        line_open = text[part - 1] != '\n';
         text += part;
         length -= part;
     }
