@@ -11,22 +11,16 @@
 #define KEY_DELETE 0x7f
 #define PARAMETER_MAX 99u
 
-static void back(unsigned count)
+static void repeat(const char *character, unsigned count)
 {
     while (count--)
-        console_print_text("\b", 1);
-}
-
-static void blank(unsigned count)
-{
-    while (count--)
-        console_print_text(" ", 1);
+        console_print_text(character, 1);
 }
 
 static void move(struct monitor_line *l, unsigned to)
 {
     if (to < l->cursor)
-        back(l->cursor - to);
+        repeat("\b", l->cursor - to);
     else
         console_print_text(l->text + l->cursor, to - l->cursor);
     l->cursor = to;
@@ -40,8 +34,8 @@ static void cut(struct monitor_line *l, unsigned count)
     memmove(l->text + l->cursor, l->text + l->cursor + count, rest + 1);
     l->length -= count;
     console_print_text(l->text + l->cursor, rest);
-    blank(count);
-    back(count + rest);
+    repeat(" ", count);
+    repeat("\b", count + rest);
 }
 
 static void insert(struct monitor_line *l, const char *text, unsigned length)
@@ -54,14 +48,14 @@ static void insert(struct monitor_line *l, const char *text, unsigned length)
     memcpy(l->text + l->cursor, text, length);
     l->length += length;
     console_print_text(l->text + l->cursor, length + rest);
-    back(rest);
+    repeat("\b", rest);
     l->cursor += length;
 }
 
 void line_show(const struct monitor_line *l)
 {
     console_print_text(l->text, l->length);
-    back(l->length - l->cursor);
+    repeat("\b", l->length - l->cursor);
 }
 
 static void replace(struct monitor_line *l, const char *text)
@@ -99,62 +93,44 @@ void line_next(struct monitor_line *l)
     l->text[0] = '\0';
 }
 
-static void erase_before(struct monitor_line *l)
-{
-    if (!l->cursor)
-        return;
-    move(l, l->cursor - 1);
-    cut(l, 1);
-}
-
-static void erase_at(struct monitor_line *l)
-{
-    if (l->cursor < l->length)
-        cut(l, 1);
-}
-
-static void step(struct monitor_line *l, bool right)
-{
-    if (right && l->cursor < l->length)
-        move(l, l->cursor + 1);
-    else if (!right && l->cursor)
-        move(l, l->cursor - 1);
-}
-
-static void history_step(struct monitor_line *l, bool older)
-{
-    if (older || l->back)
-        go_back(l, older ? l->back + 1 : l->back - 1);
-}
-
 static void control(struct monitor_line *l, uint8_t byte)
 {
     switch (byte) {
-    case '\b':
-    case KEY_DELETE:
-        erase_before(l);
+    case CTRL('A'):
+        move(l, 0);
         break;
     case CTRL('B'):
-    case CTRL('F'):
-        step(l, byte == CTRL('F'));
+        move(l, l->cursor - (l->cursor > 0));
         break;
     case CTRL('C'):
     case CTRL('U'):
         move(l, 0);
         cut(l, l->length);
         break;
+    case '\b':
+    case KEY_DELETE:
+        if (!l->cursor)
+            break;
+        move(l, l->cursor - 1);
+        /* fallthrough */
     case CTRL('D'):
-        erase_at(l);
+        cut(l, l->cursor < l->length);
         break;
     case CTRL('E'):
         move(l, l->length);
+        break;
+    case CTRL('F'):
+        move(l, MIN(l->cursor + 1, l->length));
         break;
     case CTRL('K'):
         cut(l, l->length - l->cursor);
         break;
     case CTRL('N'):
+        if (l->back)
+            go_back(l, l->back - 1);
+        break;
     case CTRL('P'):
-        history_step(l, byte == CTRL('P'));
+        go_back(l, l->back + 1);
         break;
     case KEY_ESCAPE:
         l->escape = LINE_ESCAPE;
@@ -167,31 +143,18 @@ static void control(struct monitor_line *l, uint8_t byte)
 /* The end of a sequence (ECMA-48, 8.3, and what terminals send for Home, End and Delete). */
 static void sequence(struct monitor_line *l, uint8_t final)
 {
-    switch (final) {
-    case 'A':
-    case 'B':
-        history_step(l, final == 'A');
-        break;
-    case 'C':
-    case 'D':
-        step(l, final == 'C');
-        break;
-    case 'H':
-        move(l, 0);
-        break;
-    case 'F':
-        move(l, l->length);
-        break;
-    case '~':
-        if (l->parameter == 3)
-            erase_at(l);
-        else if (l->parameter == 1 || l->parameter == 7)
-            move(l, 0);
-        else if (l->parameter == 4 || l->parameter == 8)
-            move(l, l->length);
-        break;
-    default:
-        break;
+    static const struct {
+        uint8_t final, parameter, key; /* the parameter counts with ~ alone */
+    } keys[] = {
+        { 'A', 0, CTRL('P') }, { 'B', 0, CTRL('N') }, { 'C', 0, CTRL('F') },
+        { 'D', 0, CTRL('B') }, { 'F', 0, CTRL('E') }, { 'H', 0, CTRL('A') },
+        { '~', 1, CTRL('A') }, { '~', 3, CTRL('D') }, { '~', 4, CTRL('E') },
+        { '~', 7, CTRL('A') }, { '~', 8, CTRL('E') },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+        if (keys[i].final == final && (final != '~' || keys[i].parameter == l->parameter))
+            control(l, keys[i].key);
     }
 }
 

@@ -335,6 +335,10 @@ static void test_editing(void **state)
     assert_string_equal(shown_row(), "mullion> a");
     keys("\x1b[F\x02\x06\x06\x06\b\b\b\r");
     assert_string_equal(shown_row(), "mullion>");
+    keys("bd\x01" "a\x1b[Cc\x1b[1~-\x1b[4~e\x1b[7~-\x1b[8~f\x1b[3~\x06.");
+    assert_string_equal(shown_row(), "mullion> --abcdef.");
+    keys("\x02\x02\x04\x01\x02\x1b[3~\x1b[2~\x1b[5Z\x05!\r");
+    assert_non_null(strstr(out, "-abcde.!: no such command"));
 }
 
 static void test_history(void **state)
