@@ -13,6 +13,8 @@
 #define OUTPUT_ORDER 2u
 _Static_assert(CONSOLE_OUTPUT_SIZE == PAGE_SIZE << OUTPUT_ORDER, "ring of output");
 _Static_assert(sizeof(struct vconsole) <= PAGE_SIZE, "struct vconsole");
+#define ENQ 0x05 /* a terminal answers it */
+#define ESC 0x1b
 
 static bool mux_on; /* set before the first VM runs */
 
@@ -45,6 +47,16 @@ void console_destroy(struct vm *vm)
     page_zfree(c);
 }
 
+static char *kept(struct vconsole *c, uint64_t position)
+{
+    return &c->output[position % CONSOLE_OUTPUT_SIZE];
+}
+
+static uint64_t oldest(const struct vconsole *c)
+{
+    return c->put > CONSOLE_OUTPUT_SIZE ? c->put - CONSOLE_OUTPUT_SIZE : 0;
+}
+
 void console_put(struct vm *vm, uint8_t byte)
 {
     struct vconsole *c = vm->console;
@@ -53,8 +65,7 @@ void console_put(struct vm *vm, uint8_t byte)
     lock_acquire(&c->lock);
     if (mux_on)
         mux_write((uint8_t)(MUX_CONSOLES + vm->id), &text, 1);
-    c->output[c->put % CONSOLE_OUTPUT_SIZE] = text;
-    c->put++;
+    *kept(c, c->put++) = text;
     lock_release(&c->lock);
     console_output_waits(c);
 }
@@ -64,12 +75,39 @@ size_t console_read(struct vconsole *c, uint64_t *position, char *buffer, size_t
     size_t length = 0;
 
     lock_acquire(&c->lock);
-    if (c->put > CONSOLE_OUTPUT_SIZE)
-        *position = MAX(*position, c->put - CONSOLE_OUTPUT_SIZE);
+    *position = MAX(*position, oldest(c));
     while (length < size && *position < c->put)
-        buffer[length++] = c->output[(*position)++ % CONSOLE_OUTPUT_SIZE];
+        buffer[length++] = *kept(c, (*position)++);
     lock_release(&c->lock);
     return length;
+}
+
+/* Device Attributes and Device Status Report (ECMA-48, 8.3.24 and 8.3.35), DECID of the VT100. */
+static bool is_query(char introducer, char last)
+{
+    return introducer == '[' ? last == 'c' || last == 'n' : introducer == ESC && last == 'Z';
+}
+
+void console_drop_queries(struct vconsole *c)
+{
+    uint64_t start = 0;  /* of an escape sequence */
+    char introducer = 0; /* ESC or [ within one */
+
+    lock_acquire(&c->lock);
+    for (uint64_t at = oldest(c); at < c->put; at++) {
+        char byte = *kept(c, at);
+        if (byte == ENQ)
+            *kept(c, at) = '\0';
+        while (is_query(introducer, byte) && start <= at)
+            *kept(c, start++) = '\0';
+        if (byte == ESC)
+            start = at;
+        if (byte == ESC || (byte == '[' && introducer == ESC))
+            introducer = byte;
+        else if (byte >= (introducer == ESC ? ' ' : '@'))
+            introducer = 0;
+    }
+    lock_release(&c->lock);
 }
 
 bool console_type(struct vconsole *c, uint8_t byte)

@@ -64,6 +64,10 @@ bool console_type_key(struct vconsole *console, char key);
 /* Copies output from *position on (or the oldest that is kept), advances it; 0: no more. */
 size_t console_read(struct vconsole *console, uint64_t *position, char *buffer, size_t size);
 
+/* What the output so far asks a terminal becomes NUL, which changes nothing there (ECMA-48,
+ * 8.3.88): shown later or again, the answer would be typed to whoever reads then. */
+void console_drop_queries(struct vconsole *console);
+
 /* The screen: kernel/console_screen.c. All on CPU 0 unless stated. */
 
 /* Takes what was typed on physical devices and gives input to VMs. */

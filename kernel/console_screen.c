@@ -162,8 +162,10 @@ static void switch_to(enum view view, struct vconsole *c)
     lock_acquire(&screen.lock);
     screen.view = view;
     screen.vm = c;
-    if (c)
+    if (c) {
         c->shown = start_of_view(c);
+        console_drop_queries(c);
+    }
     show_header(c, c ? c->vm->name : view == VIEW_LOG ? "log" : "monitor");
     screen.kicked = c != NULL;
     screen.next_show = 0;

@@ -200,6 +200,13 @@ static void pass(void)
     assert_int_equal(host_locks_held(), 0);
 }
 
+static void settle(struct vm *vm)
+{
+    console_show_vm(vm);
+    for (unsigned i = 0; i < 20; i++)
+        pass();
+}
+
 static void type_bytes(const char *text, size_t length)
 {
     typed = text;
@@ -283,6 +290,53 @@ static void test_output_is_kept_and_shown_on_switching(void **state)
     assert_non_null(strstr(shown, "---\nhello\r\nmore unseen"));
 }
 
+/* `old` was put out before the console came on screen, `live` after; ~ stands for NUL. */
+static void assert_replay(const char *old, const char *live, const char *expected)
+{
+    console_show_log();
+    say(0, old);
+    forget_output();
+    console_show_vm(&vms[0]);
+    say(0, live);
+    pass();
+    for (char *nul; (nul = memchr(shown, '\0', shown_length));)
+        *nul = '~';
+    assert_string_equal(shown + shown_length - strlen(expected), expected);
+}
+
+/* A terminal would answer, and the answer be typed to whoever reads by then. */
+static void test_old_output_asks_the_terminal_nothing(void **state)
+{
+    (void)state;
+    assert_replay("# \x1b[6n$", "", "# ~~~~$");
+    assert_replay("\x1b[c\x1b[>0;1c\x1b[?6nA", "", "~~~~~~~~~~~~~~A");
+    assert_replay("a\x1bZb\x05" "c", "", "a~~b~c");
+    assert_replay("\x1b\x1b[\x05" "5nA", "", "\x1b~~~~~A");
+    assert_replay("\x1b[1;31mnc Z [6n\x1b[K\x1b(Z", "", "\x1b[1;31mnc Z [6n\x1b[K\x1b(Z");
+    assert_replay("old\x1b[6n", "\x1b[6n\x1b[c\x1bZ\x05", "old~~~~\x1b[6n\x1b[c\x1bZ\x05");
+    assert_replay("\x1b[", "6n", "\x1b[6n"); /* asked now */
+}
+
+/* Whether what is shown again, or kept at all, begins before, in or behind a query. */
+static void test_a_query_that_the_backlog_cuts(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 10; i++) {
+        unsigned size = i < 5 ? 2000 : CONSOLE_OUTPUT_SIZE; /* seen before, or not */
+        char text[CONSOLE_OUTPUT_SIZE + 8];
+
+        settle(&vms[0]);
+        (i < 5 ? pass : console_show_log)();
+        snprintf(text, sizeof(text), "\x1b[6n%0*u", (int)(size - i % 5), 0);
+        say(0, text);
+        pass();
+        forget_output();
+        settle(&vms[0]);
+        assert_true(shown_length >= size);
+        assert_null(memchr(shown, '\x1b', shown_length));
+    }
+}
+
 static void test_the_oldest_output_is_lost(void **state)
 {
     char text[64];
@@ -292,9 +346,7 @@ static void test_the_oldest_output_is_lost(void **state)
         snprintf(text, sizeof(text), "line %u with some more text\n", i);
         say(0, text);
     }
-    console_show_vm(&vms[0]);
-    for (unsigned i = 0; i < 20; i++)
-        pass();
+    settle(&vms[0]);
     assert_null(strstr(shown, "line 1 "));
     assert_non_null(strstr(shown, "line 1500 with"));
     assert_non_null(strstr(shown, "line 1999 with"));
@@ -626,23 +678,22 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+        T(test_mux), T(test_keyboard), T(test_prefix_keys), T(test_log_view),
         T(test_output_is_kept_and_shown_on_switching),
+        T(test_old_output_asks_the_terminal_nothing),
+        T(test_a_query_that_the_backlog_cuts),
         T(test_the_oldest_output_is_lost),
         T(test_a_chatty_guest_loses_nothing),
         T(test_showing_is_not_more_often_than_needed),
         T(test_polling_only_where_no_interrupt_comes),
-        T(test_mux),
         T(test_the_screen_is_no_part_of_the_log),
         T(test_typing_reaches_the_vm_on_screen),
         T(test_a_full_device_gets_the_rest_later),
         T(test_too_much_input_is_refused),
-        T(test_keyboard),
         T(test_input_waits_while_the_vm_does_not_run),
         T(test_a_vm_ends_on_screen),
         T(test_a_console_goes_away_on_screen),
         T(test_no_memory_is_lost),
-        T(test_prefix_keys),
-        T(test_log_view),
         T(test_garbage_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
