@@ -160,7 +160,8 @@ void mitigate_warn(const struct vm *vm)
 
     for (uint32_t id = 0; id < VM_MAX; id++) {
         const struct vm *other = vm_get(id);
-        if (other && other != vm && share_core(vm, other, shift))
+        /* The later one says it, so that it is said once. */
+        if (other && other != vm && other->launches && share_core(vm, other, shift))
             log_printf("mitigations: %s and %s run on two threads of one core: barriers do not "
                        "part them\n", vm->name, other->name);
     }
