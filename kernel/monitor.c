@@ -84,12 +84,22 @@ static int split(char *text, char **words)
     return count;
 }
 
+/* How many arguments the usage has room for: its words, up to a bar. */
+static int most_arguments(const char *usage)
+{
+    int count = strstr(usage, "...") ? MONITOR_WORDS_MAX : *usage != '\0';
+
+    while ((usage = strchr(usage, ' ')) && *++usage != '|')
+        count++;
+    return count;
+}
+
 void monitor_execute(const char *text)
 {
     char copy[LINE_MAX_LENGTH];
     char *words[MONITOR_WORDS_MAX + 1];
     const struct monitor_command *command;
-    int count;
+    int count, most;
 
     strncpy(copy, text, sizeof(copy) - 1);
     copy[sizeof(copy) - 1] = '\0';
@@ -97,10 +107,13 @@ void monitor_execute(const char *text)
     if (!count)
         return;
     command = find_command(words[0]);
-    if (command)
-        command->run(count, words);
-    else
+    most = command ? most_arguments(command->usage) : 0;
+    if (!command)
         console_print("%s: no such command; 'help' lists them\n", words[0]);
+    else if (count - 1 > most)
+        console_print("%s: too much; usage: %s %s\n", words[most + 1], words[0], command->usage);
+    else
+        command->run(count, words);
 }
 
 bool monitor_number(const char *word, uint64_t *number)
@@ -141,29 +154,39 @@ const char *monitor_vm_state(const struct vm *vm)
     return vm->state < ARRAY_SIZE(names) ? names[vm->state] : "?";
 }
 
-const char *monitor_error(int err)
+struct vm *monitor_vm_in(const char *word, uint64_t states)
+{
+    struct vm *vm = monitor_vm(word);
+
+    if (!vm || (states & BIT(vm->state)))
+        return vm;
+    console_print("%s %s %s already\n", vm->name, vm->state == VM_ENDED ? "has" : "is",
+                  monitor_vm_state(vm));
+    return NULL;
+}
+
+void monitor_result(const char *name, const char *what, int err)
 {
     static const struct {
         int err;
         const char *text;
     } texts[] = {
-        { -ENOMEM, "not enough memory" },      { -EBUSY, "busy, or not in that state" },
-        { -EEXIST, "that name is taken" },     { -ESRCH, "it does not run" },
-        { -ENOSPC, "no room for it" },         { -EINVAL, "not possible as configured" },
-        { -EFAULT, "outside of its memory" },  { -ENODEV, "that CPU did not start" },
+        { -ENOMEM, "not enough memory" },     { -EBUSY, "there is a session; 'gdb off' ends it" },
+        { -EEXIST, "it is there already" },   { -ESRCH, "it does not run" },
+        { -ENOSPC, "no room for it" },        { -EINVAL, "not possible as configured" },
+        { -EFAULT, "outside of its memory" }, { -ENODEV, "that CPU did not start" },
+        { -ENOTSUP, "VMs cannot run here" },
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-        if (texts[i].err == err)
-            return texts[i].text;
-    }
-    return "error";
-}
-
-void monitor_result(const char *name, const char *what, int err)
-{
-    if (err)
-        console_print("%s: not %s: %s (%d)\n", name, what, monitor_error(err), err);
-    else
+    if (!err) {
         console_print("%s: %s\n", name, what);
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        if (texts[i].err == err) {
+            console_print("%s: not %s: %s\n", name, what, texts[i].text);
+            return;
+        }
+    }
+    console_print("%s: not %s: error %d\n", name, what, err);
 }

@@ -16,7 +16,7 @@ struct vm;
 
 struct monitor_command {
     const char *name;
-    const char *usage; /* the arguments */
+    const char *usage; /* the arguments; "..." behind the last one: more words */
     const char *help;  /* one line */
     /* words[0] is the command; words[count] is NULL. */
     void (*run)(int count, char **words);
@@ -41,12 +41,15 @@ void monitor_execute(const char *line);
 
 /* For commands: the VM of that name or number; NULL: there is none, and it was said. */
 struct vm *monitor_vm(const char *word);
+#define MONITOR_BUILT (BIT(VM_READY) | BIT(VM_RUNNING)) /* memory, vCPUs and devices are there */
+#define MONITOR_IDLE (BIT(VM_READY) | BIT(VM_ENDED))
+/* The same, if it is in one of these states (bits by number), else that it is not was said. */
+struct vm *monitor_vm_in(const char *word, uint64_t states);
 /* A number, decimal or 0x; false: it is none, and it was said. */
 bool monitor_number(const char *word, uint64_t *number);
-/* Its VM_... names in words, and an error that a life-cycle call gave. */
+/* Its VM_... names in words. */
 const char *monitor_vm_state(const struct vm *vm);
-const char *monitor_error(int err);
-/* Says "NAME: what" or, with an error, why not. */
+/* Says "NAME: what" or, with an error of a life-cycle call, why not. */
 void monitor_result(const char *name, const char *what, int err);
 
 #endif

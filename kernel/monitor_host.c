@@ -21,14 +21,13 @@ static void show_log(int count, char **words)
     uint64_t lines = LOG_LINES;
 
     if (count < 2 || monitor_number(words[1], &lines))
-        console_print_log(lines);
+        console_print_log(lines ? lines : UINT64_MAX);
 }
-MONITOR_COMMAND(log, "[LINES]", "the end of the log", show_log);
+MONITOR_COMMAND(log, "[LINES]", "the end of the log; 0: all of it", show_log);
 
 static void print_pages(const char *name, uint64_t pages)
 {
-    console_print("  %-10s %8llu MiB  (%llu pages)\n", name, (ull)(pages / PAGES_PER_MIB),
-                  (ull)pages);
+    console_print("%-22s %10llu %12llu\n", name, (ull)(pages / PAGES_PER_MIB), (ull)pages);
 }
 
 static void mem(int count, char **words)
@@ -37,15 +36,17 @@ static void mem(int count, char **words)
 
     (void)count;
     (void)words;
-    print_pages("all", s.total_pages);
-    print_pages("used", s.total_pages - s.free_pages);
-    print_pages("free", s.free_pages);
-    print_pages("clean", s.clean_pages);
+    console_print("%-22s %10s %12s\n", "machine", "MiB", "pages");
+    print_pages("  all", s.total_pages);
+    print_pages("  used", s.total_pages - s.free_pages);
+    print_pages("  free", s.free_pages);
+    print_pages("  clean", s.clean_pages);
+    console_print("%-22s %10s %12s\n", "VM", "MiB of RAM", "device pages");
     for (uint32_t id = 0; id < VM_MAX; id++) {
         const struct vm *vm = vm_get(id);
-        bool has = vm && (vm->state == VM_READY || vm->state == VM_RUNNING);
+        bool has = vm && (BIT(vm->state) & MONITOR_BUILT);
         if (vm)
-            console_print("  %-20s %llu MiB of RAM, %llu pages for devices\n", vm->name,
+            console_print("  %-20s %10llu %12llu\n", vm->name,
                           (ull)(has ? vm->memory >> 20 : 0), (ull)vm->arena_pages);
     }
 }
@@ -104,10 +105,11 @@ static void reboot(int count, char **words)
 }
 MONITOR_COMMAND(reboot, "now", "reset the physical machine", reboot);
 
+/* Backwards: GCC puts the last command of a file first into the set. */
 static void help(int count, char **words)
 {
-    SET_FOREACH(p, monitor_command) {
-        const struct monitor_command *c = *p;
+    for (size_t i = (size_t)(__stop_set_monitor_command - __start_set_monitor_command); i--;) {
+        const struct monitor_command *c = __start_set_monitor_command[i];
         if (count < 2)
             console_print("  %-8s %-22s %s\n", c->name, c->usage, c->help);
         else if (strcmp(c->name, words[1]) == 0)

@@ -15,17 +15,6 @@
 
 typedef unsigned long long ull;
 
-/* A VM that has what it runs on; else says so. */
-static struct vm *alive(const char *word)
-{
-    struct vm *vm = monitor_vm(word);
-
-    if (!vm || vm->state == VM_READY || vm->state == VM_RUNNING)
-        return vm;
-    console_print("%s: is %s\n", vm->name, monitor_vm_state(vm));
-    return NULL;
-}
-
 /* Of a VM that word `index` names, or its first. */
 static struct vcpu *pick_vcpu(struct vm *vm, int count, char **words, int index)
 {
@@ -98,7 +87,7 @@ static void report_loaded(struct vcpu *v, void *arg)
 
 static void regs(int count, char **words)
 {
-    struct vm *vm = alive(count > 1 ? words[1] : NULL);
+    struct vm *vm = monitor_vm_in(words[1], MONITOR_BUILT);
     struct vcpu *v = vm ? pick_vcpu(vm, count, words, 2) : NULL;
 
     /* The VM may end while this waits: nothing of the vCPU is touched afterwards. */
@@ -140,7 +129,7 @@ static void dump_memory(struct vm *vm, gpa_t gpa, uint64_t size)
 
 static void dump(int count, char **words)
 {
-    struct vm *vm = alive(count > 1 ? words[1] : NULL);
+    struct vm *vm = monitor_vm_in(words[1], MONITOR_BUILT);
     uint64_t gpa = 0, size = DUMP_DEFAULT;
 
     if (!vm || (count > 2 && !monitor_number(words[2], &gpa)) ||
@@ -185,7 +174,7 @@ static void devices(int count, char **words)
                           (*p)->machines & MACHINE_FLAT ? " flat" : "");
         return;
     }
-    vm = alive(words[1]);
+    vm = monitor_vm_in(words[1], MONITOR_BUILT);
     for (struct vdev *dev = vm ? vm->devices : NULL; dev; dev = dev->next)
         print_device(dev);
 }

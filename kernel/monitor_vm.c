@@ -49,7 +49,7 @@ MONITOR_COMMAND(list, "", "all VMs; the number is also the key after Ctrl-A", li
 
 static void start(int count, char **words)
 {
-    struct vm *vm = monitor_vm(count > 1 ? words[1] : NULL);
+    struct vm *vm = monitor_vm_in(count > 1 ? words[1] : NULL, MONITOR_IDLE);
 
     if (vm)
         monitor_result(vm->name, "started", vm_start(vm));
@@ -58,7 +58,7 @@ MONITOR_COMMAND(start, "VM", "start it", start);
 
 static void stop(int count, char **words)
 {
-    struct vm *vm = monitor_vm(count > 1 ? words[1] : NULL);
+    struct vm *vm = monitor_vm_in(words[1], MONITOR_BUILT);
     uint64_t seconds = STOP_SECONDS;
     int err;
 
@@ -72,7 +72,7 @@ MONITOR_COMMAND(stop, "VM [SECONDS]", "press its power button; kill it after the
 
 static void kill(int count, char **words)
 {
-    struct vm *vm = monitor_vm(count > 1 ? words[1] : NULL);
+    struct vm *vm = monitor_vm_in(count > 1 ? words[1] : NULL, MONITOR_BUILT);
 
     if (vm)
         monitor_result(vm->name, "killed", vm_kill(vm));
@@ -93,7 +93,7 @@ MONITOR_COMMAND(create, "NAME", "create a VM of the manifest", create);
 
 static void destroy(int count, char **words)
 {
-    struct vm *vm = monitor_vm(count > 1 ? words[1] : NULL);
+    struct vm *vm = monitor_vm_in(count > 1 ? words[1] : NULL, MONITOR_IDLE);
     char name[BOOT_NAME_MAX];
 
     if (!vm)
@@ -131,7 +131,7 @@ static void type(int count, char **words)
     if (!room)
         console_print("%s: does not read its keyboard\n", vm->name);
 }
-MONITOR_COMMAND(type, "VM TEXT", "type on its keyboard, and Enter", type);
+MONITOR_COMMAND(type, "VM TEXT...", "type on its keyboard, and Enter", type);
 
 /* Without the empty rows at its end. */
 static size_t text_length(const char *text)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What `make run` shows on its terminal: two operating systems, consoles, the monitor."""
 
+import re
+
 from lib.report import ROOT
 from lib.room import LINUX, TUTOR, seconds
 
@@ -21,6 +23,9 @@ def test_terminal(room):
     machine.expect("serial", r"^typed here", 60)
     machine.send("\x01mlist\r")
     machine.expect("serial", r"debian.*running", 60)
+    machine.send("help\r")
+    documented = re.findall(r"(?m)^\| `(\w+)", (ROOT / "docs/monitor.md").read_text())
+    machine.expect("serial", "^" + "\n".join(f"  {name} .*" for name in documented) + "$", 60)
     machine.send("devices\r")
     machine.expect("serial", r"^  uart +in linux multiboot flat", 60)
     machine.send("devices tutor\r")

@@ -240,6 +240,7 @@ static const char *shown_row(void)
 static void test_commands_reach_vms(void **state)
 {
     (void)state;
+    vms[0].state = VM_READY;
     monitor_execute("start debian");
     assert_string_equal(asked, "start debian");
     assert_non_null(strstr(out, "debian: started"));
@@ -263,6 +264,9 @@ static void test_commands_reach_vms(void **state)
     assert_string_equal(asked, "console desktop");
     monitor_execute("log 7");
     assert_string_equal(asked, "log 7");
+    monitor_execute("log 0");
+    assert_string_equal(asked, "log 18446744073709551615");
+    vms[1].state = VM_ENDED;
     monitor_execute("destroy desktop");
     assert_non_null(strstr(out, "desktop: destroyed"));
 }
@@ -284,9 +288,43 @@ static void test_bad_commands_do_nothing(void **state)
     }
 }
 
+static void assert_says(const char *line, const char *answer)
+{
+    out_length = 0;
+    monitor_execute(line);
+    assert_string_equal(out, answer);
+    assert_string_equal(asked, "");
+}
+
+static void test_what_is_wrong_is_said_in_words(void **state)
+{
+    (void)state;
+    assert_says("start debian", "debian is running already\n");
+    assert_says("destroy 1", "debian is running already\n");
+    vms[0].state = VM_STOPPING;
+    assert_says("start debian", "debian is stopping already\n");
+    assert_says("kill debian", "debian is stopping already\n");
+    vms[1].state = VM_ENDED;
+    assert_says("kill desktop", "desktop has ended already\n");
+    assert_says("stop desktop 5", "desktop has ended already\n");
+    assert_says("start debian 3", "3: too much; usage: start VM\n");
+    assert_says("stop debian 3 4 5", "4: too much; usage: stop VM [SECONDS]\n");
+    assert_says("list all VMs", "all: too much; usage: list \n");
+    assert_says("reboot now please", "please: too much; usage: reboot now\n");
+    out_length = 0;
+    monitor_result("debian", "debugged", -EBUSY);
+    monitor_result("debian", "created", -EEXIST);
+    monitor_result("debian", "started", -EIO);
+    assert_string_equal(out, "debian: not debugged: there is a session; 'gdb off' ends it\n"
+                             "debian: not created: it is there already\n"
+                             "debian: not started: error -5\n");
+}
+
 static void test_lists(void **state)
 {
     (void)state;
+    vms[0].memory = 256 << 20;
+    vms[0].arena_pages = 1;
     vms[1].state = VM_ENDED;
     vms[1].exit_status = 3;
     strcpy(vms[1].reason, "debug-exit");
@@ -300,7 +338,10 @@ static void test_lists(void **state)
     assert_non_null(strstr(out, "status 3: debug-exit"));
     assert_non_null(strstr(out, "tutor                can be created"));
     monitor_execute("mem");
-    assert_non_null(strstr(out, "free              4 MiB  (1024 pages)"));
+    assert_non_null(strstr(out, "machine                       MiB        pages\n"));
+    assert_non_null(strstr(out, "  free                          4         1024\n"));
+    assert_non_null(strstr(out, "  debian                      256            1\n"));
+    assert_non_null(strstr(out, "  desktop                       0            0\n"));
     monitor_execute("cpus");
     monitor_execute("help");
     assert_non_null(strstr(out, "press its power button"));
@@ -328,6 +369,7 @@ static void test_editing(void **state)
     assert_string_equal(shown_row(), "mullion> strat debian");
     keys("\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\b\b\x1b[3~tar");
     assert_string_equal(shown_row(), "mullion> start debian");
+    vms[0].state = VM_READY;
     keys("\x05!\x7f\r\n");
     assert_string_equal(asked, "start debian");
     assert_string_equal(shown_row(), "mullion>");
@@ -393,6 +435,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup(name, setup)
         T(test_commands_reach_vms),
         T(test_bad_commands_do_nothing),
+        T(test_what_is_wrong_is_said_in_words),
         T(test_lists),
         T(test_type),
         T(test_editing),
