@@ -31,7 +31,7 @@ help:
 	@echo 'make image    OUT=disk.img MANIFEST=file.yaml: an image for a USB stick or another emulator'
 	@echo 'make debug    boot halted, with gdb attached and symbols loaded'
 	@echo 'make explain  EXIT=cpuid: the path of one exit through the files'
-	@echo 'make fuzz     run the fuzzers'
+	@echo 'make fuzz     run the fuzzers, each for TIMEOUT=60 seconds; ONLY=pattern'
 	@echo 'make hwtest   an image that tests itself on a real machine'
 	@echo 'make grade    LAB=device FILE=mine.c: grade a solution of a lab, see docs/labs/'
 	@echo 'make setup    packages, emulator, libraries and the Linux guest, into .cache/'
@@ -110,4 +110,5 @@ $(DEMO_FILES:%=build/demo/%):
 
 build/make-status.so: scripts/make-status.c
 	@mkdir -p $(@D)
-	gcc -std=c17 -Wall -Wextra -Werror -shared -fPIC -o $@ $<
+	@echo "CC $<"
+	@gcc -std=c17 -Wall -Wextra -Werror -shared -fPIC -o $@ $<

@@ -37,18 +37,22 @@ BOOT_LDFLAGS := -nostdlib -shared -Bsymbolic -z nocombreloc -z nodynamic-undefin
 
 $(BOOT_OUT)/%.o: boot/%.c
 	@mkdir -p $(@D)
-	$(CC) -std=c17 $(BOOT_CODEGEN) -I. $(BOOT_INCLUDES) $(BOOT_WARN) $(BOOT_DEFS) -MMD -MP -c $< -o $@
+	@echo "CC $<"
+	@$(CC) -std=c17 $(BOOT_CODEGEN) -I. $(BOOT_INCLUDES) $(BOOT_WARN) $(BOOT_DEFS) -MMD -MP -c $< -o $@
 
 $(BOOT_OUT)/enter.o: boot/enter.S
 	@mkdir -p $(@D)
-	$(CC) -c $< -o $@
+	@echo "CC $<"
+	@$(CC) -c $< -o $@
 
 $(BOOT_OUT)/yaml_%.o: $(BOOT_LIBYAML)/src/%.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu17 $(BOOT_CODEGEN) $(BOOT_INCLUDES) -w $(BOOT_YAML_DEFS) -c $< -o $@
+	@echo "CC $<"
+	@$(CC) -std=gnu17 $(BOOT_CODEGEN) $(BOOT_INCLUDES) -w $(BOOT_YAML_DEFS) -c $< -o $@
 
 $(BOOT_OUT)/BOOTX64.so: $(BOOT_OBJS) $(BOOT_NEWLIB)/lib/libc.a
-	ld $(BOOT_LDFLAGS) /usr/lib/crt0-efi-x86_64.o $(BOOT_OBJS) $(BOOT_NEWLIB)/lib/libc.a \
+	@echo "LD $@"
+	@ld $(BOOT_LDFLAGS) /usr/lib/crt0-efi-x86_64.o $(BOOT_OBJS) $(BOOT_NEWLIB)/lib/libc.a \
 	    /usr/lib/libgnuefi.a -o $@
 	@if readelf -rW $@ | awk '$$3 ~ /^R_X86_64_/ && $$3 != "R_X86_64_RELATIVE"' | grep .; then \
 	    echo "$@: gnu-efi can't apply these relocations" >&2; exit 1; fi
@@ -56,7 +60,8 @@ $(BOOT_OUT)/BOOTX64.so: $(BOOT_OBJS) $(BOOT_NEWLIB)/lib/libc.a
 	    echo "$@: nobody runs constructors or reads linker sets in an EFI program" >&2; exit 1; fi
 
 $(BOOT_OUT)/BOOTX64.EFI: $(BOOT_OUT)/BOOTX64.so
-	objcopy -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j .rel -j .rela -j .rel.* -j .rela.* \
+	@echo "EFI $@"
+	@objcopy -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j .rel -j .rela -j .rel.* -j .rela.* \
 	    -j .reloc --target efi-app-x86_64 $< $@
 
 .PHONY: syntax

@@ -18,11 +18,13 @@ TUTOR_LDFLAGS := -m32 -nostdlib -static -Wl,--build-id=none -Wl,-z,noexecstack \
 	-Wl,--fatal-warnings
 
 $(TUTOR_ELF): $(TUTOR_OBJECTS) $(TUTOR_DIR)/linker.ld
-	$(TUTOR_CC) $(TUTOR_LDFLAGS) -T $(TUTOR_DIR)/linker.ld -o $@ $(TUTOR_OBJECTS)
+	@echo "LD $@"
+	@$(TUTOR_CC) $(TUTOR_LDFLAGS) -T $(TUTOR_DIR)/linker.ld -o $@ $(TUTOR_OBJECTS)
 
 $(TUTOR_OBJ)/%.o: $(TUTOR_DIR)/% $(TUTOR_DIR)/tutor.mk
 	@mkdir -p $(@D)
-	$(TUTOR_CC) $(TUTOR_CFLAGS) -MMD -MP -c -o $@ $<
+	@echo "CC $<"
+	@$(TUTOR_CC) $(TUTOR_CFLAGS) -MMD -MP -c -o $@ $<
 
 -include $(TUTOR_OBJECTS:.o=.d)
 
