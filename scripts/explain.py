@@ -214,9 +214,12 @@ def main():
         return 0
     manifest = os.environ.get("MANIFEST") or debug.manifest_of(OUT, MANIFEST, GUEST)
     emu = choose(os.environ.get("EMU"))
-    print(f"explain: {kind} in a run of {image.KERNEL.name}, stepped in {emu}", flush=True)
+    timeout = run.number("TIMEOUT", "180", run.LONGEST)
+    print(f"explain: {kind} in a run of {image.KERNEL.name}, stepped in {emu}")
+    print("explain: waiting for the machine's start, a first such exit and a second one, which is "
+          f"stepped: at most {timeout} s (TIMEOUT)", flush=True)  # fmt: skip
     block = {"vmx": "vmcs", "svm": "vmcb"}[choice.backend(emu)]
-    show(follow(kind, Path(manifest), emu, run.number("TIMEOUT", "180", run.LONGEST)), block)
+    show(follow(kind, Path(manifest), emu, timeout), block)
     return 0
 
 
