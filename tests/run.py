@@ -20,7 +20,7 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "scripts")]
 
 import choice  # noqa: E402
 from lib import boot, checks, guests, python, unit  # noqa: E402
-from lib.report import Report  # noqa: E402
+from lib.report import Report, near  # noqa: E402
 
 PARTS = {"check": checks, "py": python, "unit": unit, "guest": guests, "boot": boot}
 
@@ -35,12 +35,23 @@ def arguments():
     return parser.parse_args()
 
 
+def names():
+    return [name for part in PARTS.values() for name in part.names()]
+
+
+def nothing_run(pattern):
+    """What to say when no test's name holds the pattern."""
+    limit = f" with EMU={os.environ['EMU']}" if os.environ.get("EMU") else ""
+    found = near(pattern, names())
+    hint = f"near it: {', '.join(found)}" if found else "tests/run.py --list prints the names"
+    return f"test: no test's name holds '{pattern}'{limit}; {hint}"
+
+
 def main():
     said = arguments()
     report = Report(said.only)
     if said.list:
-        names = [name for part in PARTS.values() for name in part.names()]
-        print("\n".join(filter(report.wants, names)))
+        print("\n".join(filter(report.wants, names())))
         return 0
     if os.environ.get("EMU", "") not in ("", *choice.COMMANDS):
         raise SystemExit(f"test: {choice.problem(os.environ['EMU'])}")
@@ -50,6 +61,8 @@ def main():
         if len(report.verdicts) > before:
             report.part(name, time.monotonic() - start)
     report.write(ROOT / "build/report/test.json")
+    if not report.verdicts:
+        print(nothing_run(said.only))
     print(report.closing_line())
     return 0 if report.good() else 1
 

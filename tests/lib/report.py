@@ -2,6 +2,7 @@
 """What the parts of the test run share: tests, verdicts, the report (build host)."""
 
 import dataclasses
+import difflib
 import json
 import threading
 import time
@@ -11,6 +12,18 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 PASS, FAIL, SKIP = "PASS", "FAIL", "SKIP"
 WORKERS = 2
+NEAR = 5  # names that are shown for a pattern that none holds
+
+
+def near(pattern, names):
+    """Names that somebody may have meant by a pattern that none holds: those of other backends,
+    of the same last part, or with similar letters."""
+    plain = pattern.split("@")[0]
+    for part in (plain, plain.split("/")[-1]):
+        found = [name for name in names if part and part in name]
+        if found:
+            return found[:NEAR]
+    return difflib.get_close_matches(pattern, names, NEAR)
 
 
 @dataclasses.dataclass
