@@ -45,7 +45,7 @@ static int read_top(struct reader *r, const yaml_node_t *root)
         return result;
     text = reader_plain(found[0].value);
     if (text == NULL || strcmp(text, "1") != 0)
-        return reader_refuse_value(r, found[0].value, &keys[0]);
+        return reader_refuse_plain(r, found[0].value, &keys[0]);
     return read_vms(r, found[1].value);
 }
 

@@ -19,7 +19,7 @@ static int read_course_leaf(struct reader *r, const struct key *key, const yaml_
 
     if (text == NULL || !value_hex(text, out) || *out < COURSE_LEAF_FIRST ||
         *out > COURSE_LEAF_LAST)
-        return reader_refuse_value(r, value, key);
+        return reader_refuse_plain(r, value, key);
     for (size_t i = 0; i < count; i++) {
         if (others[i] == *out)
             return reader_refuse(r, value, "%s: leaf %#" PRIx32 " is used twice", key->name, *out);

@@ -32,6 +32,14 @@ int reader_refuse_value(struct reader *r, const yaml_node_t *at, const struct ke
     return reader_refuse(r, at, "%s: expected %s", key->name, key->expected);
 }
 
+int reader_refuse_plain(struct reader *r, const yaml_node_t *at, const struct key *key)
+{
+    bool quoted = at->type == YAML_SCALAR_NODE && reader_plain(at) == NULL;
+
+    return reader_refuse(r, at, "%s: expected %s%s", key->name, key->expected,
+                         quoted ? ", without quotes" : "");
+}
+
 const char *reader_scalar(const yaml_node_t *node)
 {
     const char *text;

@@ -39,6 +39,9 @@ int reader_refuse(struct reader *r, const yaml_node_t *at, const char *format, .
     __attribute__((format(printf, 3, 4)));
 int reader_refuse_value(struct reader *r, const yaml_node_t *at, const struct key *key);
 
+/* The same for numbers and words, where quotes may be what is wrong. */
+int reader_refuse_plain(struct reader *r, const yaml_node_t *at, const struct key *key);
+
 /* A scalar's text; NULL if the node is none or if a NUL hides in it. */
 const char *reader_scalar(const yaml_node_t *node);
 

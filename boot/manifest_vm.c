@@ -56,7 +56,7 @@ static int read_word(struct reader *r, const struct key *key, const yaml_node_t 
     int index = text != NULL ? value_word(text, words) : -1;
 
     if (index < 0)
-        return reader_refuse_value(r, value, key);
+        return reader_refuse_plain(r, value, key);
     *out = base + (uint32_t)index;
     return 0;
 }
@@ -114,7 +114,7 @@ static int read_memory(struct reader *r, struct manifest_vm *entry, const struct
     uint64_t size;
 
     if (text == NULL || !value_size(text, &size) || size % PAGE != 0)
-        return reader_refuse_value(r, value, key);
+        return reader_refuse_plain(r, value, key);
     if (size < limits->min)
         return reader_refuse(r, value, "memory: a %s VM has at least %" PRIu64 "M: %s", kind,
                              limits->min / MIB, limits->why_min);
@@ -138,7 +138,7 @@ static int read_cpu_list(struct reader *r, struct manifest_vm *entry, const stru
         uint64_t cpu;
 
         if (text == NULL || !value_number(text, UINT16_MAX, &cpu))
-            return reader_refuse_value(r, node, key);
+            return reader_refuse_plain(r, node, key);
         if (cpu == 0)
             return reader_refuse(r, node, "cpus: CPU 0 keeps house and is never exclusive");
         if (vm->vcpu_count == BOOT_VCPUS_MAX)
@@ -164,7 +164,7 @@ static int read_cpus(struct reader *r, struct manifest_vm *entry, const struct k
         return read_cpu_list(r, entry, key, value);
     text = reader_plain(value);
     if (text == NULL || !value_number(text, UINT16_MAX, &count) || count == 0)
-        return reader_refuse_value(r, value, key);
+        return reader_refuse_plain(r, value, key);
     if (count > BOOT_VCPUS_MAX)
         return reader_refuse(r, value, "cpus: a VM has at most %d vCPUs", BOOT_VCPUS_MAX);
     entry->vm.vcpu_count = (uint32_t)count;
