@@ -7,10 +7,16 @@ The format is described in docs/headless.md.
 """
 
 import json
+import re
 import time
+
+import emulator
 
 PASSED, FAILED, NOT_STARTED, TIMED_OUT, INTERRUPTED = 0, 1, 2, 124, 130
 SETTLE = 1.0  # seconds in which a last line may still be completed
+WHY_LINES = 3
+STAMP = re.compile(r"^\[ *[0-9.]+\] ")
+NOTHING_RUNS = "no VM runs any more"  # kernel/report.c
 OWN_FILES = {"log": "mullion.log", "serial": "serial.log"}
 
 
@@ -54,6 +60,13 @@ class Logs:
             self.written[channel] = len(text)
 
 
+def last_words(machine):
+    """The hypervisor's log since it was up, which says why no VM was started: its last lines."""
+    lines = [STAMP.sub("", line) for line in emulator.plain(machine.text["log"]).splitlines()]
+    own = [line for line in lines if line and line != NOTHING_RUNS]
+    return "; ".join(own[-WHY_LINES:]) or "mullion.log may say why"
+
+
 def outcome(machine, alive, late):
     """(status, word, message) once the run is over, or None while it goes on."""
     error = machine.loader_error()
@@ -66,7 +79,7 @@ def outcome(machine, alive, late):
     if done:
         status = FAILED if done.get("status") else PASSED
         failed = [e["vm"] for e in machine.events if e["event"] == "end" and e.get("exit_status")]
-        told = "no VM was run; mullion.log says why" if status else "all ended"
+        told = f"no VM was run: {last_words(machine)}" if status else "all ended"
         if failed:
             told = f"ended with another status than 0: {', '.join(failed)}"
         return status, "done", told

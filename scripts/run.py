@@ -97,12 +97,18 @@ def interact(machine):
     return 0 if left else 1
 
 
+def summary(vm):
+    """A VM of result.json in words: those that it has."""
+    status = f", status {vm['exit_status']}" if "exit_status" in vm else ""
+    reason = f": {vm['reason']}" if vm.get("reason") else ""
+    return f"{vm['state']}{status}{reason}"
+
+
 def run_headless(machine, out, timeout):
     print(f"run: headless for at most {timeout} s; logs and result.json go to {out}", flush=True)
     result = headless.run(machine, out, timeout)
     for vm in result["vms"]:
-        status = vm.get("exit_status", "-")
-        print(f"run: VM {vm['name']}: {vm['state']}, status {status}: {vm.get('reason', '')}")
+        print(f"run: VM {vm['name']}: {summary(vm)}")
     print(f"run: {machine.emu}: {result['outcome']}: {result['message']} ({result['seconds']} s)")
     return result["status"]
 

@@ -10,6 +10,7 @@ from unittest import mock
 
 import emulator
 import headless
+import run
 
 FAKE = Path(__file__).with_name("fake_emulator.py")
 VM = '\x1eR{"event":"vm","id":0,"name":"debian"}\n'
@@ -52,9 +53,12 @@ class HeadlessTest(unittest.TestCase):
         self.assertIn("debian", result["message"])
 
     def test_no_vm_can_run(self):
-        result = self.run_steps(["mux", '\x1eR{"event":"done","status":1}\n'], ["sleep", "9"])
+        done = '\x1eR{"event":"done","status":1}\n'
+        log = "\x1elup\n[    0.1] a: refused: no\n[   10.2] manifest: b\nno VM runs any more\n"
+        result = self.run_steps(["mux", log + done], ["sleep", "9"])
         self.assertEqual((result["status"], result["outcome"]), (1, "done"))
-        self.assertIn("mullion.log says why", result["message"])
+        self.assertEqual(result["message"], "no VM was run: up; a: refused: no; manifest: b")
+        self.assertIn("mullion.log", self.run_steps(["mux", done], ["sleep", "9"])["message"])
 
     def test_time_out(self):
         result = self.run_steps(["mux", VM], ["sleep", "9"], timeout=0.6)
@@ -85,6 +89,11 @@ class HeadlessTest(unittest.TestCase):
             self.assertEqual((result["status"], result["outcome"]), (130, "interrupted"))
             for name in ("debian.log", "mullion.log", "serial.log"):
                 self.assertEqual((out / name).read_text(), "")
+
+    def test_summary_has_no_empty_parts(self):
+        self.assertEqual(run.summary({"name": "a", "state": "running"}), "running")
+        ended = {"name": "a", "state": "ended", "exit_status": 3, "reason": "debug exit"}
+        self.assertEqual(run.summary(ended), "ended, status 3: debug exit")
 
     def test_emulator_dies(self):
         result = self.run_steps(["mux", VM], ["errors", "no such disk\n"])
