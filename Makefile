@@ -74,9 +74,10 @@ fuzz:
 hwtest:
 	@+$(IMAGE_READY) && $(PYTHON) scripts/hwtest.py
 
+GRADE = $(PYTHON) scripts/grade.py "$(LAB)" "$(FILE)" $(if $(TESTS),--tests $(TESTS)) \
+	$(if $(filter 0,$(BOOT)),--no-boot)
 grade:
-	@+$(READY) && $(PYTHON) scripts/grade.py $(or $(LAB),--help) $(FILE) \
-		$(if $(TESTS),--tests $(TESTS)) $(if $(filter 0,$(BOOT)),--no-boot)
+	@+$(SETUP) packages && $(GRADE) --check && $(READY) && $(GRADE)
 
 compare:
 	@echo 'make compare: the comparison with other container runtimes is not part of this version' >&2

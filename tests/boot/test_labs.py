@@ -39,6 +39,9 @@ def test_exit(room):
     assert status == 0 and "PASS boot/runs in a guest" in text, text
     status, text = grade(room, "exit", "good", "VERDICT_RETRY", "VERDICT_NEXT")
     assert status == 1 and "FAIL boot/runs in a guest" in text, text
+    # the same instruction for ever
+    status, text = grade(room, "exit", "good", "VERDICT_NEXT", "VERDICT_RETRY")
+    assert status == 1 and "the guest: no end within 20 s: it hangs" in text, text
 
 
 @seconds(180)

@@ -10,8 +10,15 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 LABS = ROOT / "tests/labs"
 
 
+WRONG = LABS / "device/solution/wrong.c"
+
+
 def grade(lab, solution):
-    command = [sys.executable, "scripts/grade.py", lab, str(solution), "--no-boot"]
+    return run(lab, solution, "--no-boot")
+
+
+def run(*words):
+    command = [sys.executable, "scripts/grade.py", *map(str, words)]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return result.returncode, result.stdout + result.stderr
 
@@ -42,6 +49,19 @@ class Labs(unittest.TestCase):
         self.assertEqual(status, 1, text)
         self.assertIn("FAIL compiles", text)
         self.assertIn("score: 0 of", text)
+
+    def test_place_of_a_failure(self):
+        self.assertIn("# tests/labs/device/test.c:", grade("device", WRONG)[1])
+
+    def test_wrong_use(self):
+        for words, why in (([], "which LAB?"), (["devise", WRONG], "LAB=devise: no such lab"),
+                           (["device"], "which FILE?"), (["device", "x.c"], "FILE=x.c: no such"),
+                           (["device", WRONG, "--tests", "docs"], "TESTS=docs: no lab")):  # fmt: skip
+            status, text = run(*words)
+            self.assertEqual(status, 2, text)
+            self.assertIn(f"grade: {why}", text)
+            self.assertIn("usage: make grade LAB=name FILE=", text)
+            self.assertIn("labs: course, device, exit, tutor", text)
 
     def test_every_lab_has_its_page(self):
         for path in LABS.glob("*/lab.yaml"):
