@@ -56,7 +56,7 @@ class Labs(unittest.TestCase):
     def test_wrong_use(self):
         for words, why in (([], "which LAB?"), (["devise", WRONG], "LAB=devise: no such lab"),
                            (["device"], "which FILE?"), (["device", "x.c"], "FILE=x.c: no such"),
-                           (["device", WRONG, "--tests", "docs"], "TESTS=docs: no lab")):  # fmt: skip
+                           (["device", WRONG, "--tests", "docs"], "TESTS=docs: no")):  # fmt: skip
             status, text = run(*words)
             self.assertEqual(status, 2, text)
             self.assertIn(f"grade: {why}", text)
