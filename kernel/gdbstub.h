@@ -102,6 +102,7 @@ struct gdb_session {
     uint32_t id, launches;  /* of the VM: notice that it is another */
     uint64_t serial;
     bool stopped;
+    bool long_mode;         /* layout of the registers: vCPU 0 was in it when gdb connected */
     uint32_t thread;        /* vCPU for registers and memory */
     volatile uint32_t trap; /* enum gdb_stop << 16 | vCPU: the first that stopped by itself */
     struct gdb_breakpoint breakpoints[GDB_BREAKPOINTS];

@@ -176,9 +176,16 @@ static bool starts(const char **p, const char *word)
     return true;
 }
 
+static void choose_layout(struct vcpu *v, void *arg)
+{
+    (void)arg;
+    gdb.long_mode = vcpu_get(v, VREG_EFER) & EFER_LMA;
+}
+
 static void query(const char *p)
 {
-    if (starts(&p, "Supported")) {
+    if (starts(&p, "Supported")) { /* a debugger's first packet */
+        vcpu_call(gdb.vm->vcpus[0], choose_layout, NULL);
         gdb_put(reply, "PacketSize=");
         gdb_put_number(reply, GDB_PACKET_MAX);
         gdb_put(reply, ";qXfer:features:read+;swbreak+;vContSupported+");

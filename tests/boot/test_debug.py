@@ -143,7 +143,7 @@ def test_explain_unknown_kind(room):
 
 def at_guest(machine, line, elf, *commands):
     """What gdb says about a guest, with the machine served meanwhile."""
-    words = ("set pagination off", "set architecture i386:x86-64", "set remotetimeout 30",
+    words = ("set pagination off", "set remotetimeout 30",
              f"target remote 127.0.0.1:{line.port('gdb')}", *commands)  # fmt: skip
     command = ["gdb", "-q", "-nx", "-batch", *([str(elf)] if elf else [])]
     for word in words:
@@ -191,6 +191,49 @@ def test_guest(room):
     said = at_guest(machine, line, elf, "kill")
     event = machine.wait(lambda: machine.event("end", vm="dbg"), 60, "end")
     assert event["end"] == "killed", (event, said)
+
+
+TUTOR_VM = """version: 1
+vms:
+  - {name: tutor, kind: multiboot, cpus: 1, memory: 64M, kernel: tutor.elf}
+"""
+
+
+class Typist:
+    """A machine that is served, and its guest typed to when gdb says (by a file) it is ready."""
+
+    def __init__(self, machine, ready, keys):
+        self.machine, self.ready, self.keys = machine, ready, keys
+
+    def pump(self, timeout):
+        self.machine.pump(timeout)
+        if self.ready.exists():
+            self.ready.unlink()
+            self.machine.send(self.keys)
+
+
+@on("svm")
+@seconds(120)
+def test_tutor_guest(room):
+    """32 bits: stack, arguments, steps, a watchpoint; then the guest goes on."""
+    elf = ROOT / "build/guests/tutor.elf"
+    line = DebugLine()
+    machine = room.boot(TUTOR_VM, {"tutor.elf": elf}, debug_line=line)
+    machine.expect("tutor", r"tutor> ", 60)
+    attach(machine, "tutor")
+    typist = Typist(machine, room.folder / "ready", "\x011echo hi there\r")
+    said = at_guest(typist, line, elf, "break words_split", f"shell touch {typist.ready}",
+                    "continue", "bt", "set can-use-hw-watchpoints 0", "watch -l words[1]",
+                    "continue", "delete", "print $esp", "next", "stepi", "finish",
+                    "print $cr0 & 1", "detach")  # fmt: skip
+    frame = r'Breakpoint 1, words_split \(line=.*0x\w+ "echo hi there", words=0x\w+, max=16\)'
+    assert re.search(frame, said), said
+    path = r"#0  words_split .*#1 .* in run_line \(.*#2 .* in shell_run \(.*#3 .* in task_begin \("
+    assert re.search(path, said, re.DOTALL), said
+    assert re.search(r"New value = \w+ \"hi there\"", said), said
+    assert "$1 = (void *) 0x" in said and "Value returned is $2 = 3" in said, said
+    assert "$3 = 1" in said and "warning" not in said, said
+    machine.expect("tutor", r"^hi there$", 30)
 
 
 @on("svm")

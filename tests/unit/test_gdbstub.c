@@ -57,13 +57,15 @@ static void queries(void **state)
     assert_reply("", "");
 }
 
-static void description(void **state)
+/* All of it, which comes in pieces. */
+static const char *described(void)
 {
-    char xml[8192] = "", command[80];
-    size_t at = 0, open = 0, closed = 0;
+    static char xml[8192];
+    char command[80];
+    size_t at = 0;
     bool last;
 
-    (void)state;
+    xml[0] = '\0';
     do {
         snprintf(command, sizeof(command), "qXfer:features:read:target.xml:%zx,100", at);
         const char *part = ask(command);
@@ -72,39 +74,106 @@ static void description(void **state)
         strncat(xml, part + 1, sizeof(xml) - strlen(xml) - 1);
         at += strlen(part + 1);
     } while (!last);
-    for (const char *p = xml; (p = strstr(p, "<feature ")); p++)
-        open++;
-    for (const char *p = xml; (p = strstr(p, "</feature>")); p++)
-        closed++;
-    assert_int_equal(open, 3);
-    assert_int_equal(closed, 3);
     assert_string_equal(xml + strlen(xml) - 9, "</target>");
+    return xml;
+}
+
+static size_t times(const char *text, const char *word)
+{
+    size_t count = 0;
+
+    for (const char *p = text; (p = strstr(p, word)); p++)
+        count++;
+    return count;
+}
+
+static void description(void **state)
+{
+    const char *xml;
+
+    (void)state;
+    ask("qSupported");
+    xml = described();
+    assert_int_equal(times(xml, "<feature "), 3);
+    assert_int_equal(times(xml, "</feature>"), 3);
+    assert_int_equal(times(xml, "<reg "), 46);
+    assert_non_null(strstr(xml, "<architecture>i386:x86-64</architecture>"));
     assert_non_null(strstr(xml, "<reg name=\"rip\" bitsize=\"64\" type=\"code_ptr\"/>"));
+    assert_non_null(strstr(xml, "<reg name=\"r15\" bitsize=\"64\" type=\"int\"/>"));
     assert_reply("qXfer:features:read:target.xml:ffff,100", "l");
     assert_reply("qXfer:features:read:target.xml:zz", "E01");
+}
+
+/* A guest of 32 bits is described as one; a debugger that connects again meets the mode of then. */
+static void description_of_32bit(void **state)
+{
+    const char *xml;
+
+    (void)state;
+    fake_protected();
+    ask("qSupported");
+    xml = described();
+    assert_int_equal(times(xml, "<feature "), 2);
+    assert_int_equal(times(xml, "</feature>"), 2);
+    assert_int_equal(times(xml, "<reg "), 36);
+    assert_int_equal(times(xml, "bitsize=\"64\""), 0);
+    assert_non_null(strstr(xml, "<architecture>i386</architecture>"));
+    assert_non_null(strstr(xml, "<reg name=\"eax\" bitsize=\"32\" type=\"int\"/>"));
+    assert_non_null(strstr(xml, "<reg name=\"eip\" bitsize=\"32\" type=\"code_ptr\"/>"));
+    assert_null(strstr(xml, "\"r"));
+    assert_null(strstr(xml, "_base"));
+    fake_long();
+    assert_non_null(strstr(described(), "<architecture>i386</architecture>"));
+    ask("qSupported");
+    assert_non_null(strstr(described(), "<architecture>i386:x86-64</architecture>"));
+}
+
+static void registers_of_32bit(void **state)
+{
+    (void)state;
+    fake_protected();
+    ask("qSupported");
+    fake.regs[VREG_RIP] = CODE;
+    fake.regs[VREG_RSP] = STACK;
+    v->gpr[RAX] = 0xffffffff11223344; /* the upper half is not the guest's */
+    assert_reply("p4", "44332211");
+    assert_reply("pb", "00200000");
+    assert_reply("pc", "00100000");
+    assert_reply("p14", "xxxxxxxxxxxxxxxxxxxx");
+    assert_reply("p23", "xxxxxxxx");
+    assert_reply("p24", "E01"); /* R8 */
+    assert_reply("P24=00000000", "E01");
+    assert_reply("P7=ddccbbaa", "OK");
+    assert_int_equal(v->gpr[RDX], 0xaabbccdd);
+    assert_reply("Pc=000000f0", "OK");
+    assert_int_equal(vcpu_get(v, VREG_RIP), 0xf0000000);
+    assert_reply("Pc=0000", "E01");
+    assert_int_equal(strlen(ask("g")), 2 * (4 * 4 + 9 * 4 + 7 * 4 + 80 + 32));
+    assert_memory_equal(ask("g") + 2 * 4 * 4, "44332211", 8);
 }
 
 static void registers(void **state)
 {
     (void)state;
+    ask("qSupported");
     v->gpr[RAX] = 0x1122334455667788;
     fake.regs[VREG_RFLAGS] = RFLAGS_FIXED1 | RFLAGS_IF;
-    assert_reply("p0", "8877665544332211");
-    assert_reply("p10", "0010000000000000");
-    assert_reply("p11", "02020000");
-    assert_reply("p18", "xxxxxxxxxxxxxxxxxxxx");
+    assert_reply("p4", "8877665544332211");
+    assert_reply("pc", "0010000000000000");
+    assert_reply("pd", "02020000");
+    assert_reply("p14", "xxxxxxxxxxxxxxxxxxxx");
     assert_reply("pff", "E01");
-    assert_reply("P3=0100000000000000", "OK");
+    assert_reply("P7=0100000000000000", "OK");
     assert_int_equal(v->gpr[RDX], 1);
     assert_int_equal(v->gpr[RBX], 0);
-    assert_reply("p3", "0100000000000000");
-    assert_reply("P3=01", "E01");
-    assert_reply("P12=00000000", "E01");            /* CS */
-    assert_reply("P10=0020000000000000", "OK");     /* RIP */
-    assert_reply("P10=0000000000800000", "E01");    /* not canonical: the entry would fail */
+    assert_reply("p7", "0100000000000000");
+    assert_reply("P7=01", "E01");
+    assert_reply("Pe=00000000", "E01");            /* CS */
+    assert_reply("Pc=0020000000000000", "OK");     /* RIP */
+    assert_reply("Pc=0000000000800000", "E01");    /* not canonical: the entry would fail */
     assert_int_equal(vcpu_get(v, VREG_RIP), 0x2000);
     assert_int_equal(wakes, 1);
-    assert_reply("P11=ffffffff", "OK"); /* no TF, no VM, no reserved bits */
+    assert_reply("Pd=ffffffff", "OK"); /* no TF, no VM, no reserved bits */
     assert_int_equal(vcpu_get(v, VREG_RFLAGS) & (RFLAGS_TF | RFLAGS_VM | RFLAGS_NT | BIT(3)), 0);
     assert_true(vcpu_get(v, VREG_RFLAGS) & RFLAGS_CF);
     assert_int_equal(strlen(ask("g")), 2 * (17 * 8 + 7 * 4 + 80 + 32 + 6 * 8));
@@ -160,7 +229,9 @@ int main(void)
         cmocka_unit_test_setup(framing, setup),
         cmocka_unit_test_setup(queries, setup),
         cmocka_unit_test_setup(description, setup),
+        cmocka_unit_test_setup(description_of_32bit, setup),
         cmocka_unit_test_setup(registers, setup),
+        cmocka_unit_test_setup(registers_of_32bit, setup),
         cmocka_unit_test_setup(memory, setup),
         cmocka_unit_test_setup(breakpoints, setup),
     };
