@@ -150,10 +150,8 @@ static void execute(struct vcpu *v, const struct io_range *range, uint64_t offse
 __attribute__((noinline, cold)) enum verdict emulate_refuse(struct vcpu *v, const char *what,
                                                             uint64_t where, const char *how)
 {
-    if (insn_misfit(v)) {
-        v->stats.all.exits--; /* the trace keeps what came before */
+    if (insn_misfit(v))
         return VERDICT_RETRY;
-    }
     vm_fail(v->vm, v, "%s 0x%llx %s", what, (unsigned long long)where, how);
     return VERDICT_STOP;
 }

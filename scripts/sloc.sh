@@ -9,8 +9,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
 # says what is to leave root mode.
 CORE_GOAL=8000        # kernel/ + vmx/ + svm/
 PRIVILEGED_GOAL=15000 # these with drivers/
-CORE_CEILING=15820
-PRIVILEGED_CEILING=19980
+CORE_CEILING=15816
+PRIVILEGED_CEILING=19976
 
 # Comments of C; strings are skipped, for the sake of "//" in them.
 count() {
